@@ -1,0 +1,44 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint report smoke bench clean
+
+# Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the pinned packages (the other targets do it by themselves)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(READY) ## VLM-CaR against the sparse reward on MiniGrid, three seeds each, then the report
+	$(BIN)/python run.py -m env=minigrid seed=0,1,2
+	$(BIN)/python -m vlmcar.report
+
+report: $(READY) ## figures and tables of everything under results/
+	$(BIN)/python -m vlmcar.report
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+smoke: $(READY) ## the main job in small, from generation to report, in a folder of its own
+	rm -rf results/smoke
+	$(BIN)/python run.py -m experiment=smoke method=vlmcar,sparse seed=0
+	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
+
+bench: $(READY) ## steps per second of every method, interleaved
+	$(BIN)/python -m vlmcar.bench
+
+clean: ## remove caches and smoke results; keeps .venv and results/runs
+	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

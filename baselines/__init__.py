@@ -1,0 +1,1 @@
+"""What VLM-CaR is compared with: a judge (or none) each, and the same code after it."""

@@ -1,0 +1,18 @@
+"""One run, or with -m a sweep: ``python run.py --help``."""
+
+import hydra
+from omegaconf import DictConfig
+
+from vlmcar.cli import one_line_errors
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> None:
+    from vlmcar.pipeline import run
+
+    run(cfg)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

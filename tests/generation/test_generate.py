@@ -1,0 +1,95 @@
+"""The conversation: each turn, each repair, each bound."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import flat
+from tests.vlm.test_conversation import Scripted
+from vlmcar.generation.generate import Generation, GenerationFailed
+from vlmcar.types import Check, Program, Verdict
+from vlmcar.vlm.conversation import load
+
+SUBTASKS = '```json\n[{"name": "get_key", "description": "The key is gone."}]\n```'
+
+
+def program(value: str) -> str:
+    return f'```python\n"""A key."""\n\n\ndef get_key(initial, frame):\n    return {value}\n```'
+
+
+def accepts(*values: str):
+    """A verification that accepts programs that return one of these values."""
+
+    def verify(candidate: Program) -> Verdict:
+        good = any(f"return {value}\n" in candidate.source for value in values)
+        row = Check("expert_completes", None, "feedback/expert", 10, float(good), ">= 1", good)
+        return Verdict(good, (row,), "" if good else f"wrong: {candidate.hash}", () if good else (flat(9),))
+
+    return verify
+
+
+def generate(vlm: Scripted, tmp_path: Path, verify=None, **settings: int):
+    values = {"max_subtasks": 8, "readable_attempts": 2, "program_attempts": 3, **settings}
+    return Generation(prompts="v1", record=False, **values).generate(
+        (flat(1), flat(2)), vlm, verify or accepts("True"), tmp_path, lambda _: None
+    )
+
+
+def test_three_turns_when_all_goes_well(tmp_path: Path) -> None:
+    vlm = Scripted("a room", SUBTASKS, program("True"))
+    made = generate(vlm, tmp_path)
+    assert made.verdict.accepted
+    assert made.attempts == 1
+    assert [s.name for s in made.program.subtasks] == ["get_key"]
+    describe, decompose, write = (messages[-1] for messages in vlm.seen)
+    assert [image.max() for image in describe.images] == [1, 2]
+    assert "at most 8" in decompose.text
+    assert "`get_key`: The key is gone." in write.text
+    assert "(4, 4, 3)" in write.text
+
+
+def test_an_unreadable_reply_gets_one_precise_repair_turn(tmp_path: Path) -> None:
+    vlm = Scripted("a room", "first the key, then the door", SUBTASKS, program("True"))
+    made = generate(vlm, tmp_path)
+    assert made.verdict.accepted
+    assert "no fenced block marked `json`" in vlm.seen[2][-1].text
+    assert [m.text for m in load(tmp_path)[0] if m.role == "assistant"][1] == "first the key, then the door"
+
+
+def test_replies_that_stay_unreadable_end_the_conversation(tmp_path: Path) -> None:
+    vlm = Scripted("a room", "no", "no again", "never asked")
+    with pytest.raises(GenerationFailed, match=r"after 2 replies.*json"):
+        generate(vlm, tmp_path)
+    assert vlm.answers == ["never asked"]
+
+
+def test_a_rejected_program_is_repaired_with_the_feedback_and_its_pictures(tmp_path: Path) -> None:
+    vlm = Scripted("a room", SUBTASKS, program("False"), program("0.5"), program("True"))
+    made = generate(vlm, tmp_path)
+    assert made.attempts == 3
+    assert made.verdict.accepted
+    repair = vlm.seen[3][-1]
+    assert "wrong: " in repair.text
+    np.testing.assert_array_equal(repair.images[0], flat(9))
+    kept = [m.text for m in load(tmp_path)[0] if m.role == "assistant"]
+    assert kept[2:] == [program("False"), program("0.5"), program("True")]
+
+
+def test_attempts_are_bounded_and_the_last_verdict_is_returned(tmp_path: Path) -> None:
+    vlm = Scripted("a room", SUBTASKS, program("False"), program("0.5"), program("0.1"), "never asked")
+    made = generate(vlm, tmp_path)
+    assert not made.verdict.accepted
+    assert made.attempts == 3
+    assert vlm.answers == ["never asked"]
+
+
+def test_the_stored_conversation_is_valid_json_lines(tmp_path: Path) -> None:
+    generate(Scripted("a room é", SUBTASKS, program("True")), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "conversation.jsonl").read_text().splitlines()]
+    assert [row["role"] for row in rows] == ["system"] + ["user", "assistant"] * 3
+    assert rows[2]["reply"]["model"] == "scripted"
+    assert len(rows[1]["images"]) == 2

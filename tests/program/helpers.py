@@ -1,0 +1,39 @@
+"""Small programs and frames with known answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vlmcar.program.sandbox import Sandbox
+from vlmcar.types import Frames, Program, SubTask
+
+SHAPE = (32, 32, 3)
+
+
+def program(*bodies: str, head: str = "") -> Program:
+    """One sub-task ``first``, ``second``, ... per function body; each body is one or more lines."""
+    names = ("first", "second", "third")[: len(bodies)]
+    lines = ['"""Sees coloured squares."""', "import cv2", "import numpy as np", head]
+    for name, body in zip(names, bodies, strict=True):
+        lines += [f"def {name}(initial, frame):", *("    " + line for line in body.splitlines())]
+    return Program(tuple(SubTask(name, f"The {name} thing.") for name in names), "\n".join(lines) + "\n")
+
+
+def grey(*levels: int, shape: tuple[int, int, int] = SHAPE) -> Frames:
+    """uint8 (len(levels), *shape): one plain frame per level."""
+    frames = np.empty((len(levels), *shape), np.uint8)
+    frames[:] = np.array(levels, np.uint8)[:, None, None, None]
+    return frames
+
+
+def sandbox(**changes: Any) -> Sandbox:
+    return Sandbox(
+        **{"startup_seconds": 30.0, "frame_seconds": 0.02, "memory_mb": 512, "batch": 64, **changes}
+    )
+
+
+BRIGHT = "return bool(frame.mean() > 100)"
+LEVEL = "return float(frame.mean()) / 255"
+CHANGED = "return bool((initial != frame).any())"

@@ -1,0 +1,463 @@
+"""A program answers, or it raises a readable error; nothing it does reaches the trainer."""
+
+import os
+import pickle
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vlmcar.program.errors import ProgramCrashed, ProgramScreened, ProgramTimedOut, readable
+from vlmcar.program.sandbox import Worker
+from vlmcar.types import ConfigError, Frames, Program, SubTask, VlmcarError
+
+from .helpers import BRIGHT, CHANGED, LEVEL, SHAPE, grey, program, sandbox
+from .honest import STYLES
+
+Start = Callable[..., Worker]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts workers that end with the test."""
+    workers = []
+
+    def start_worker(program: Program, **changes: float) -> Worker:
+        workers.append(sandbox(**changes).start(program, SHAPE))
+        return workers[-1]
+
+    yield start_worker
+    for worker in workers:
+        worker.close()
+
+
+@pytest.fixture
+def unscreened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let any source through, to see what the process itself withstands."""
+    monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())
+
+
+def test_known_answers(start: Start) -> None:
+    worker = start(program(BRIGHT, LEVEL, CHANGED))
+    answers = worker.run(grey(0, 0, 51), grey(0, 255, 51))
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers, np.array([[0, 0, 0], [1, 1, 1], [0, 0.2, 0]]), rtol=1e-6)
+
+
+def test_empty_batch(start: Start) -> None:
+    assert start(program(BRIGHT, LEVEL)).run(grey(), grey()).shape == (0, 2)
+
+
+@pytest.mark.parametrize("good", ["np.bool_(True)", "True", "1.0", "np.float32(1)", "np.float64(1)"])
+def test_allowed_types(start: Start, good: str) -> None:
+    assert start(program(f"return {good}")).run(grey(0), grey(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("1", "int 1"),
+        ("None", "NoneType None"),
+        ("np.uint8(1)", "uint8 1"),
+        ("frame > 100", "an array of shape (32, 32, 3) and dtype bool"),
+        ("np.array(True)", "an array of shape () and dtype bool"),
+        ("float('nan')", "float nan"),
+        ("float('inf')", "float inf"),
+        ("1.5", "float 1.5"),
+        ("-0.1", "float -0.1"),
+        ("'yes'", "str yes"),
+        ("(True,)", "a tuple"),
+    ],
+)
+def test_anything_else_is_no_answer(start: Start, answer: str, words: str) -> None:
+    worker = start(program("return True", f"return {answer} if frame[0, 0, 0] == 9 else True"))
+    with pytest.raises(ProgramCrashed) as caught:
+        worker.run(grey(0, 0, 0), grey(0, 9, 0))
+    assert (caught.value.kind, caught.value.subtask, caught.value.index) == ("crashed", "second", 1)
+    assert f"returned {words}" in str(caught.value)
+    assert "bool, or a float in [0, 1]" in str(caught.value)
+    np.testing.assert_array_equal(worker.run(grey(0), grey(0)), [[1, 1]])  # still serves
+
+
+def test_exceptions_name_sub_task_item_and_line(start: Start) -> None:
+    worker = start(program("return True", "x = 1 // int(frame[0, 0, 0])\nreturn True"), batch=2)
+    with pytest.raises(ProgramCrashed) as caught:
+        worker.run(grey(0, 0, 0, 0), grey(1, 1, 1, 0))
+    message = str(caught.value)
+    assert message.startswith("program crashed in 'second' on item 3: line 8: ZeroDivisionError: ")
+    assert caught.value.index == 3
+    assert worker.alive
+
+
+def test_cv2_errors_are_short(start: Start) -> None:
+    worker = start(program("cv2.cvtColor(frame[..., 0], cv2.COLOR_RGB2HSV)\nreturn True"))
+    with pytest.raises(ProgramCrashed, match=r"line 6: cv2.error: Invalid number of channels"):
+        worker.run(grey(0), grey(0))
+
+
+@pytest.mark.parametrize(
+    "exit", ["raise SystemExit(0)", "raise KeyboardInterrupt", "assert False, 'x' * 10**6"]
+)
+def test_every_exception_is_reported_and_bounded(start: Start, exit: str) -> None:
+    with pytest.raises(ProgramCrashed) as caught:
+        start(program(exit)).run(grey(0), grey(0))
+    assert len(str(caught.value)) < 400
+
+
+def test_text_of_the_program_is_one_printable_line(start: Start) -> None:
+    worker = start(program(r"raise ValueError('\x1b[31mred\nline\u202e\0')"))
+    with pytest.raises(ProgramCrashed) as caught:
+        worker.run(grey(0), grey(0))
+    assert str(caught.value).isprintable()
+    assert str(caught.value).isascii()
+    assert r"ValueError: \x1b[31mred line\u202e\x00" in str(caught.value)
+    assert readable("a" * 1000).endswith("a...")
+
+
+def test_module_body_errors(start: Start) -> None:
+    with pytest.raises(ProgramCrashed, match="while loading, line 4: NameError: name 'missing'"):
+        start(program("return True", head="x = missing"))
+    with pytest.raises(ProgramTimedOut, match="startup_seconds=2") as caught:
+        start(program("return True", head="while True: pass"), startup_seconds=2.0)
+    assert caught.value.subtask is None
+    assert caught.value.index is None
+
+
+def test_endless_loop_times_out_in_bounds(start: Start) -> None:
+    worker = start(program("return True", "while frame[0, 0, 0] == 9: pass\nreturn True"))
+    began = time.monotonic()
+    with pytest.raises(ProgramTimedOut) as caught:
+        worker.run(grey(0, 0), grey(0, 9))
+    assert 1.0 < time.monotonic() - began < 3.0  # the deadline is 1 s + 2 * 0.02 s
+    assert (caught.value.subtask, caught.value.index) == ("second", 1)
+    assert not os.path.exists(f"/proc/{worker.pid}")
+    with pytest.raises(VlmcarError, match="closed"):
+        worker.run(grey(0), grey(0))
+    assert start(program(BRIGHT)).run(grey(0), grey(255)) == 1  # the next program is untouched
+
+
+def test_memory_bomb(start: Start) -> None:
+    worker = start(program("return bool(np.ones((4096, 1024, 1024), np.uint8).any())"))
+    with pytest.raises(ProgramCrashed, match="MemoryError"):
+        worker.run(grey(0), grey(0))
+
+
+def test_deep_recursion(start: Start) -> None:
+    worker = start(program("return down(0)", head="def down(n):\n    return down(n + 1)"))
+    with pytest.raises(ProgramCrashed, match="RecursionError"):
+        worker.run(grey(0), grey(0))
+
+
+@pytest.mark.usefixtures("unscreened")
+@pytest.mark.parametrize(
+    ("death", "words"),
+    [
+        ("import os; os.abort()", "SIGABRT"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("import os; os._exit(0)", "exit code 0"),
+        # Closing the pipe is enough: whether it then exits or is killed is a race.
+        ("import os; os.closerange(3, 100); os._exit(3)", "exit code 3|SIGKILL"),
+    ],
+)
+def test_death_of_the_process_is_a_crash(start: Start, death: str, words: str) -> None:
+    worker = start(program("return True", death))
+    with pytest.raises(ProgramCrashed, match=words) as caught:
+        worker.run(grey(0), grey(0))
+    assert (caught.value.subtask, caught.value.index) == ("second", 0)
+    assert not worker.alive
+    assert not os.path.exists(f"/proc/{worker.pid}")
+
+
+@pytest.mark.usefixtures("unscreened")
+@pytest.mark.parametrize(
+    ("forgery", "words"),
+    [
+        ("b'x' * 40", "not an answer"),
+        ("protocol.RESPONSE.pack(nonce ^ 1, protocol.JUDGED, 1, 1, 4) + bytes(4)", "not an answer"),
+        ("b'x' * 100_000", "not an answer"),
+        ("protocol.RESPONSE.pack(nonce, protocol.JUDGED, 1, 1, 4) + b'\\0\\0\\0\\x40'", "outside"),  # 2.0
+        ("protocol.RESPONSE.pack(nonce, protocol.JUDGED, 2, 1, 8) + bytes(8)", "not an answer"),
+        ("protocol.RESPONSE.pack(nonce, protocol.FAILED, 7, 0, 0)", "not an answer"),
+        ("protocol.RESPONSE.pack(nonce, protocol.FAILED, 0, 0, 2**31)", "not an answer"),
+        ("protocol.RESPONSE.pack(nonce, 77, 0, 0, 0)", "not an answer"),
+    ],
+)
+def test_forged_answers_are_refused(start: Start, forgery: str, words: str) -> None:
+    """The program finds the pipe and the nonce in its caller's frame and writes there itself."""
+    body = f"""
+        import os, sys
+        import __main__ as protocol
+        serve = sys._getframe(3).f_locals
+        nonce = serve["nonce"]
+        data = {forgery}
+        while data:
+            data = data[os.write(serve["responses"], data):]
+        return True
+    """
+    worker = start(program(textwrap.dedent(body).strip()))
+    with pytest.raises(ProgramCrashed, match=words):
+        worker.run(grey(0), grey(0))
+    assert not worker.alive
+
+
+@pytest.mark.usefixtures("unscreened")
+def test_a_second_answer_kills_at_the_next_request(start: Start) -> None:
+    body = """
+        import os, sys
+        import __main__ as protocol
+        serve = sys._getframe(3).f_locals
+        answer = protocol.RESPONSE.pack(serve["nonce"], protocol.JUDGED, 1, 1, 4) + bytes(4)
+        os.write(serve["responses"], answer)
+        return True
+    """
+    worker = start(program(textwrap.dedent(body).strip()))
+    assert worker.run(grey(0), grey(0)) == 0  # the one it wrote itself: no more than it could have returned
+    time.sleep(0.1)
+    with pytest.raises(ProgramCrashed, match="without being asked"):
+        worker.run(grey(0), grey(0))
+    assert not worker.alive
+
+
+def test_in_place_edits_stay_in_the_call(start: Start) -> None:
+    """Every function of every item sees the frames as they were given."""
+    vandal = "clean = frame.mean() == 50 and initial.mean() == 20\nframe[:] = 0\ninitial[:] = 0\n"
+    vandal += "frame.setflags(write=False)\nreturn bool(clean)"
+    worker = start(program(vandal, vandal))
+    initial, frames = grey(20, 20, 20), grey(50, 50, 50)
+    for _ in range(2):
+        assert worker.run(initial, frames).all()
+    assert (initial == 20).all()
+    assert (frames == 50).all()
+    assert (worker._shared.images[:3] == 50).all()
+
+
+@pytest.mark.usefixtures("unscreened")
+def test_shared_frames_cannot_be_written_by_the_worker(start: Start) -> None:
+    """Neither through the view, nor by mapping the memory again, nor by resizing it."""
+    body = """
+        import sys, ctypes
+        images = sys._getframe(2).f_locals["images"]
+        try:
+            images.setflags(write=True)
+        except ValueError:
+            page = images.ctypes.data // 4096 * 4096
+            return ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), ctypes.c_size_t(4096), 3) == -1
+        return False
+    """
+    worker = start(program(textwrap.dedent(body).strip()))
+    assert worker.run(grey(0), grey(7)) == 1
+    assert (worker._shared.images[0] == 7).all()
+
+
+def test_chunks_equal_one_by_one(start: Start) -> None:
+    rng = np.random.default_rng(0)
+    initial, frames = rng.integers(0, 256, (2, 11, *SHAPE), dtype=np.uint8)
+    initial[5:] = initial[0]
+    source = program(LEVEL, "return float((initial > frame).mean())")
+    whole, chunked = start(source).run(initial, frames), start(source, batch=3).run(initial, frames)
+    one_by_one = start(source, batch=1)
+    single = [one_by_one.run(initial[i : i + 1], frames[i : i + 1])[0] for i in range(11)]
+    np.testing.assert_array_equal(whole, chunked)
+    np.testing.assert_array_equal(whole, single)
+    np.testing.assert_allclose(whole[:, 0], frames.mean(axis=(1, 2, 3)) / 255, rtol=1e-6)
+
+
+def scenes(n: int) -> Frames:
+    """uint8 (n, 32, 32, 3): coloured discs and boxes on noise."""
+    rng = np.random.default_rng(7)
+    frames = rng.integers(0, 60, (n, *SHAPE), dtype=np.uint8)
+    colours = [(230, 20, 20), (20, 230, 20), (20, 20, 230), (240, 240, 240)]
+    for frame in frames:
+        for colour in colours:
+            x, y = (int(v) for v in rng.integers(2, 30, 2))
+            cv2.circle(frame, (x, y), int(rng.integers(2, 6)), colour, -1)
+    return frames
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_honest_programs_answer_as_in_process(start: Start, style: str) -> None:
+    initial, frames = scenes(16)[:8], scenes(16)[8:]
+    namespace: dict[str, Callable[..., float]] = {}
+    exec(STYLES[style], namespace)
+    expected = []
+    for first, frame in zip(initial, frames, strict=True):
+        row = []
+        for name in ("first", "second"):
+            cv2.setRNGSeed(0)
+            row.append(float(namespace[name](first.copy(), frame.copy())))
+        expected.append(row)
+    worker = start(Program((SubTask("first", "One."), SubTask("second", "Two.")), STYLES[style]))
+    answers = worker.run(initial, frames)
+    np.testing.assert_array_equal(answers, np.array(expected, np.float32))
+
+
+def test_random_starts_of_cv2_are_fixed_per_call(start: Start) -> None:
+    worker = start(Program((SubTask("first", "."), SubTask("second", ".")), STYLES["kmeans_and_histograms"]))
+    scene = scenes(1).repeat(6, axis=0)
+    assert len(np.unique(worker.run(scene, scene)[:, 1])) == 1
+
+
+def test_screened_source_is_never_run(start: Start, tmp_path: Path) -> None:
+    target = tmp_path / "written.npy"
+    with pytest.raises(ProgramScreened) as caught:
+        start(program(f"np.save('{target}', frame)\nreturn True"))
+    (problem,) = caught.value.problems
+    assert problem.startswith("line 6: '.save' is not allowed")
+    assert caught.value.kind == "screened"
+    assert not target.exists()
+
+
+@pytest.mark.usefixtures("unscreened")
+def test_files_cannot_grow_even_unscreened(start: Start, tmp_path: Path) -> None:
+    target = tmp_path / "written.bin"
+    worker = start(program(f"with open('{target}', 'wb', buffering=0) as f: f.write(b'x')\nreturn True"))
+    with pytest.raises(ProgramCrashed, match="File too large"):
+        worker.run(grey(0), grey(0))
+    assert target.read_bytes() == b""
+
+
+@pytest.mark.usefixtures("unscreened")
+def test_nothing_of_the_trainer_comes_along(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No environment variable, no descriptor, no module path, no working directory."""
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    body = """
+        import os, sys
+        fds = set(os.listdir("/proc/self/fd"))
+        raise ValueError(
+            f"{len(fds) - 1} fds in {os.getcwd()}, leader {os.getsid(0) == os.getpid()}, "
+            f"vlmcar {[name for name in sys.modules if name.startswith('vlmcar')]}, "
+            f"key {os.environ.get('WANDB_API_KEY')}, path {%r in sys.path}"
+        )
+    """
+    with open(os.devnull) as held:
+        os.set_inheritable(held.fileno(), True)
+        worker = start(program(textwrap.dedent(body % str(tmp_path)).strip()))
+        with pytest.raises(ProgramCrashed) as caught:
+            worker.run(grey(0), grey(0))
+    # stdin, stdout and stderr on /dev/null, and the two pipes
+    assert "ValueError: 5 fds in /, leader True, vlmcar [], key None, path False" in caught.value.detail
+    assert b"secret" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
+
+
+def test_limits_and_level(start: Start) -> None:
+    worker = start(program(BRIGHT), memory_mb=256)
+    limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
+    for name in ("Max core file size", "Max file size", "Max processes", "Max locked memory"):
+        (line,) = [line for line in limits if line.startswith(name)]
+        assert line.removeprefix(name).split()[:2] == ["0", "0"], line
+    status = Path(f"/proc/{worker.pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status
+    assert "Threads:\t1\n" in status
+    (space,) = [line for line in limits if line.startswith("Max address space")]
+    (size,) = [line for line in status.splitlines() if line.startswith("VmSize")]
+    headroom = int(space.split()[3]) / 2**20 - int(size.split()[1]) / 2**10
+    assert 200 < headroom <= 256
+    assert sandbox().level == "process"
+
+
+def test_wrong_frames_are_the_callers_error(start: Start) -> None:
+    worker = start(program(BRIGHT))
+    with pytest.raises(VlmcarError, match="float32"):
+        worker.run(grey(0).astype(np.float32), grey(0))
+    with pytest.raises(VlmcarError, match="same shape"):
+        worker.run(grey(0), grey(0, 1))
+    with pytest.raises(VlmcarError, match=r"\(16, 16, 3\)"):
+        worker.run(grey(0, shape=(16, 16, 3)), grey(0, shape=(16, 16, 3)))
+    assert worker.alive
+
+
+def test_close_twice_and_no_leaks() -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    before, pids = descriptors(), []
+    for _ in range(20):
+        worker = sandbox().start(program(BRIGHT), SHAPE)
+        pids.append(worker.pid)
+        worker.run(grey(0), grey(0))
+        worker.close()
+        worker.close()
+    assert descriptors() == before
+    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]  # a zombie would still be there
+
+
+@pytest.mark.usefixtures("unscreened")
+def test_what_the_worker_started_dies_with_it(start: Start) -> None:
+    body = "import os, time\nif os.fork() == 0: time.sleep(60)\nreturn True"
+    worker = start(program(body))
+    try:
+        worker.run(grey(0), grey(0))
+    except ProgramCrashed:
+        pytest.skip("RLIMIT_NPROC already refuses the fork to this user")
+    assert len(session(worker.pid)) == 2
+    worker.close()
+    deadline = time.monotonic() + 2
+    while session(worker.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert session(worker.pid) == []
+
+
+def session(leader: int) -> list[int]:
+    """Living processes of a session, zombies that wait for another parent aside."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if entry.isdigit() and int(fields[3]) == leader and fields[0] != "Z":
+            found.append(int(entry))
+    return found
+
+
+def test_interrupt_closes_the_worker(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C an answer may still be under way: the worker must not serve again."""
+    worker = start(program(BRIGHT))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "_response", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(grey(0), grey(0))
+    assert not worker.alive
+
+
+@pytest.mark.parametrize(
+    "error", [ProgramCrashed("x", "first", 3), ProgramTimedOut("x"), ProgramScreened(["a", "b"])]
+)
+def test_errors_survive_pickling(error: ProgramCrashed) -> None:
+    """joblib brings them back from another process."""
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.__dict__ == error.__dict__
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"startup_seconds": 0.0}, "startup_seconds=0.0"),
+        ({"frame_seconds": -1.0}, "frame_seconds=-1.0"),
+        ({"frame_seconds": float("inf")}, "frame_seconds=inf"),
+        ({"memory_mb": 8}, "memory_mb=8 must be at least 64"),
+        ({"batch": 0}, "batch=0"),
+        ({"batch": 10**6}, "batch=1000000"),
+    ],
+)
+def test_nonsense_values_are_refused(changes: dict[str, float], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        sandbox(**changes)
+
+
+def test_other_systems_are_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(VlmcarError, match="Linux only"):
+        start(program(BRIGHT))

@@ -1,0 +1,142 @@
+"""Each broken rule is named in words the writer can act on; honest programs pass."""
+
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from vlmcar.program.screening import MAX_PROBLEMS, REASONS, screen
+from vlmcar.types import SubTask
+
+from .honest import STYLES
+
+FIRST, SECOND = SubTask("first", "One."), SubTask("second", "Two.")
+GOOD = '"""Sees."""\nimport numpy as np\nimport cv2\ndef first(initial, frame):\n    return True\n'
+
+
+def inside(line: str) -> str:
+    """GOOD with one more line in the function, at line 5."""
+    return GOOD.replace("    return", f"    {line}\n    return")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_honest_programs_pass(style: str) -> None:
+    assert screen(STYLES[style], (FIRST, SECOND)) == ()
+
+
+BAD = {
+    "syntax": ("def first(:\n", ["line 1", "syntax error"]),
+    "no docstring": (GOOD.replace('"""Sees."""\n', ""), ["docstring"]),
+    "empty": ("", ["docstring", "'first'", "def first(initial, frame)"]),
+    "missing function": (GOOD.replace("def first", "def frist"), ["missing", "'first'"]),
+    "lambda function": ('"""S."""\nfirst = lambda initial, frame: True\n', ["missing", "def first"]),
+    "defined twice": (GOOD + "def first(initial, frame):\n    return False\n", ["line 4", "2 times"]),
+    "other parameters": (GOOD.replace("(initial, frame)", "(frame)"), ["line 4", "(initial, frame)"]),
+    "default parameter": (GOOD.replace("frame)", "frame, t=1)"), ["line 4", "two parameters"]),
+    "star parameter": (GOOD.replace("frame)", "frame, *rest)"), ["line 4", "two parameters"]),
+    "import os": (inside("import os"), ["line 5", "'os'", "only numpy, cv2 and math"]),
+    "import from": (inside("from time import time"), ["line 5", "'time'"]),
+    "relative import": (GOOD + "from . import worker\n", ["line 6", "'.'"]),
+    "star import": (GOOD + "from math import *\n", ["line 6", "import the names you use"]),
+    "submodule": (inside("import numpy.random"), ["line 5", "numpy.random"]),
+    "from numpy": (inside("from numpy import fromfile as f"), ["line 5", "fromfile"]),
+    "eval": (inside("eval('1')"), ["line 5", "'eval'"]),
+    "exec alias": (inside("run = exec"), ["line 5", "'exec'"]),
+    "open": (inside("open('/tmp/x')"), ["line 5", "'open'", "read and write nothing"]),
+    "__import__": (inside("__import__('os')"), ["line 5", "'__import__'"]),
+    "getattr": (inside("getattr(np, 'load')"), ["line 5", "'getattr'"]),
+    "globals": (inside("globals()['x'] = 1"), ["line 5", "'globals'"]),
+    "id": (inside("id(frame)"), ["line 5", "'id'", "same answer"]),
+    "dunder attribute": (inside("().__class__.__bases__"), ["line 5", "__class__"]),
+    "private attribute": (inside("np._globals"), ["line 5", "_globals"]),
+    "match attribute": (
+        GOOD + "def f(x):\n    match x:\n        case object(random=r):\n            return r\n",
+        ["line 8", ".random"],
+    ),
+    "main guard": (GOOD + "if __name__ == '__main__':\n    pass\n", ["line 6", "__name__"]),
+    "global": (inside("global n"), ["line 5", "no state"]),
+    "class": (GOOD + "class A:\n    pass\n", ["line 6", "classes"]),
+    "class by type": (inside("type('A', (), {})"), ["line 5", "classes"]),
+    "decorator": (GOOD.replace("def first", "@np.vectorize\ndef first"), ["line 5", "decorators"]),
+    "async": (GOOD + "async def f():\n    pass\n", ["line 6", "async"]),
+    "mutable default": (GOOD + "def f(x, seen=[]):\n    pass\n", ["line 6", "mutable default"]),
+    "attribute assignment": (inside("np.n = 1"), ["line 5", "no state"]),
+    "function attribute": (inside("first.n += 1"), ["line 5", "'.n'", "no state"]),
+    "numpy save": (inside("np.save('/tmp/x', frame)"), ["line 5", "'.save'", "read and write nothing"]),
+    "tofile": (inside("frame.tofile('/tmp/x')"), ["line 5", "tofile"]),
+    "numpy random": (inside("np.random.rand()"), ["line 5", "'.random'", "randomness"]),
+    "module variable": (inside("m = np; m.ctypeslib"), ["line 5", "ctypeslib"]),
+    "numpy lib": (inside("np.lib.npyio"), ["line 5", "'.lib'"]),
+    "now": (inside("np.datetime64('now')"), ["line 5", "datetime64", "clock"]),
+    "now by dtype": (inside("np.array('now', dtype='M8[s]')"), ["line 5", "M8[s]", "clock"]),
+    "imread": (inside("cv2.imread('a.png')"), ["line 5", "imread", "two frames"]),
+    "imwrite": (inside("cv2.imwrite('a.png', frame)"), ["line 5", "imwrite"]),
+    "camera": (inside("cv2.VideoCapture(0)"), ["line 5", "VideoCapture", "no camera"]),
+    "window": (inside("cv2.imshow('a', frame)"), ["line 5", "imshow", "no display"]),
+    "wait": (inside("cv2.waitKey(1)"), ["line 5", "waitKey"]),
+    "ticks": (inside("cv2.getTickCount()"), ["line 5", "getTickCount", "clock"]),
+    "threads": (inside("cv2.setNumThreads(8)"), ["line 5", "setNumThreads"]),
+    "storage": (inside("cv2.FileStorage('a', 0)"), ["line 5", "FileStorage"]),
+    "network": (inside("cv2.dnn.readNetFromONNX('a')"), ["line 5", "'.dnn'"]),
+    "cv2 os": (inside("cv2.os.system('true')"), ["line 5", "'.os'"]),
+    "too long": (GOOD + "# " + "x" * 100_000, ["100000 bytes"]),
+    "nul byte": (GOOD + "\0", ["null bytes"]),
+    "surrogate": (GOOD + "# \udc80", ["not valid Python text"]),
+    "nested brackets": (GOOD + "x = " + "(" * 5000 + ")" * 5000, ["nested"]),
+    "nested minus": (GOOD + "x = " + "-" * 50_000 + "1", ["nested too deeply"]),
+    "nested attributes": (GOOD + "x = a" + ".b" * 30_000, ["nested too deeply"]),
+    "long sum": (GOOD + "x = " + "1+" * 30_000 + "1", ["nested too deeply"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_broken_rules_are_named(case: str) -> None:
+    source, words = BAD[case]
+    problems = screen(source, (FIRST,))
+    assert problems
+    for word in words:
+        assert word in " | ".join(problems)
+    assert all("\n" not in problem and len(problem) < 400 for problem in problems)
+
+
+def test_one_mistake_is_one_problem() -> None:
+    assert len(screen(inside("np.random.rand()"), (FIRST,))) == 1
+
+
+def test_functions_stand_in_the_order_of_the_sub_tasks() -> None:
+    source = GOOD + "def helper(x):\n    return x\ndef second(initial, frame):\n    return 0.5\n"
+    assert screen(source, (FIRST, SECOND)) == ()
+    (problem,) = screen(source, (SECOND, FIRST))
+    assert "order" in problem
+    assert "second, first" in problem
+
+
+def test_problems_come_in_line_order_and_bounded() -> None:
+    source = GOOD + "".join(f"x{i} = np.random\n" for i in range(50))
+    problems = screen(source, (FIRST,))
+    assert len(problems) == MAX_PROBLEMS + 1
+    assert problems[0].startswith("line 6:")
+    assert problems[1].startswith("line 7:")
+    assert problems[-1] == "and 30 more problems"
+
+
+def test_allowed_attributes_reach_numpy_and_cv2_only() -> None:
+    """Walk every module that allowed attribute names reach: none can open a file or a process."""
+    queue: list[tuple[str, types.ModuleType]] = [("np", np), ("cv2", cv2)]
+    seen: dict[int, str] = {}
+    strangers = []
+    while queue:
+        path, module = queue.pop()
+        if id(module) in seen:
+            continue
+        seen[id(module)] = path
+        if module.__name__.split(".")[0] not in ("numpy", "cv2"):
+            strangers.append(f"{path} ({module.__name__})")
+            continue
+        for name in dir(module):
+            value = None if name.startswith("_") or name in REASONS else getattr(module, name, None)
+            if isinstance(value, types.ModuleType):
+                queue.append((f"{path}.{name}", value))
+    assert strangers == []
+    assert len(seen) > 5

@@ -1,0 +1,85 @@
+"""The run folder: nothing half-written is read as whole, nothing of other settings is overwritten."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from vlmcar.record.folder import CHECKPOINT, EVAL, MANIFEST, RESULT, TRAIN, OtherConfig, RunFolder
+
+
+class Model:
+    def save(self, path: Path) -> None:
+        Path(path).write_text("weights", encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    run = RunFolder(tmp_path / "seed_0")
+    assert run.claim("abc", overwrite=False) == "new"
+    run.write_json(MANIFEST, {"config_hash": "abc"})
+    return run
+
+
+def rows(folder: RunFolder, name: str) -> list[dict[str, str]]:
+    with (folder.path / name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_complete_run_is_recognised(folder: RunFolder) -> None:
+    folder.write_json(RESULT, {"final_success": 1.0})
+    assert folder.claim("abc", overwrite=False) == "complete"
+    assert not list(folder.path.glob("*.partial"))
+
+
+def test_a_run_without_checkpoint_starts_again_with_empty_csv_files(folder: RunFolder) -> None:
+    folder.append(EVAL, {"steps": 0, "success_rate": 0.5})
+    assert folder.claim("abc", overwrite=False) == "new"
+    assert not (folder.path / EVAL).exists()
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_drops_later_rows(folder: RunFolder) -> None:
+    for steps in (0, 100, 200, 300):
+        folder.append(EVAL, {"steps": steps, "success_rate": steps / 400})
+        folder.append(TRAIN, {"steps": steps, "reward_return": float("nan")})
+    folder.save_checkpoint(Model(), 200)
+    with (folder.path / EVAL).open("a") as file:
+        file.write("40")  # killed in the middle of a line
+    assert folder.claim("abc", overwrite=False) == "resume"
+    assert folder.rewind() == 200
+    assert [row["steps"] for row in rows(folder, EVAL)] == ["0", "100", "200"]
+    assert [row["reward_return"] for row in rows(folder, TRAIN)] == ["", "", ""]
+    assert (folder.path / EVAL).read_text().endswith("\n")
+
+
+def test_a_run_with_other_settings_is_refused_unless_told(folder: RunFolder) -> None:
+    folder.write_json(RESULT, {"final_success": 1.0})
+    with pytest.raises(OtherConfig, match=r"label=<name>.*overwrite=true"):
+        folder.claim("other", overwrite=False)
+    assert (folder.path / RESULT).exists()
+    assert folder.claim("other", overwrite=True) == "new"
+    assert not (folder.path / RESULT).exists()
+
+
+def test_a_broken_manifest_or_checkpoint_is_not_trusted(folder: RunFolder) -> None:
+    (folder.path / CHECKPOINT).write_text("weights")
+    (folder.path / "checkpoint.json").write_text('{"steps": ')
+    assert folder.claim("abc", overwrite=False) == "new"
+    (folder.path / MANIFEST).write_text("[]")
+    assert folder.claim("other", overwrite=False) == "new"
+
+
+def test_first_step_with_success(folder: RunFolder) -> None:
+    for steps, success in ((0, 0.1), (100, 0.9), (200, 0.8), (300, 1.0)):
+        folder.append(EVAL, {"steps": steps, "success_rate": success})
+    assert folder.first_step_with_success(0.9) == 100
+    assert folder.first_step_with_success(0.95) == 300
+    assert folder.first_step_with_success(1.01) is None
+
+
+def test_json_is_written_whole(folder: RunFolder) -> None:
+    folder.write_json("x.json", {"a": [1, 2]})
+    assert json.loads((folder.path / "x.json").read_text()) == {"a": [1, 2]}

@@ -1,0 +1,164 @@
+"""The whole command: files it writes, what they say, and what it does without runs."""
+
+import shutil
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from vlmcar.report.__main__ import main
+from vlmcar.report.figures import METHOD_COLOURS, STYLE, draw, footer, line_of, panel_of
+from vlmcar.report.results import read_runs
+
+
+@pytest.fixture
+def report(tmp_path):
+    """`report("--option", ...)` runs the command on tmp_path and returns report.md."""
+
+    def make(*arguments, out="report"):
+        assert main(["--results", str(tmp_path / "results"), "--out", str(tmp_path / out), *arguments]) == 0
+        return (tmp_path / out / "report.md").read_text()
+
+    return make
+
+
+def test_imports_nothing_heavy():
+    code = (
+        "import sys, vlmcar.report.__main__;"
+        "heavy = {'torch', 'gymnasium', 'hydra', 'omegaconf', 'stable_baselines3', 'cv2'};"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_says_what_it_does():
+    done = subprocess.run(
+        [sys.executable, "-m", "vlmcar.report", "--help"], capture_output=True, text=True, check=True
+    )
+    for word in ("--results", "--out", "--from-csv", "runs.csv", "learning curves"):
+        assert word in done.stdout
+
+
+def test_report_and_redrawing(run, report, tmp_path, capsys):
+    for seed in range(2):
+        run(seed=seed)
+        run(seed=seed, method="sparse", success=(0.0, 0.1, 0.2))
+    run(seed=2, finished=False, success=(0.0, 0.4))
+    (run(seed=3) / "eval.csv").write_text("steps\n")
+    text = report()
+    out = tmp_path / "report"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "evaluations.csv",
+        "learning_curves.png",
+        "learning_curves.svg",
+        "learning_curves_minigrid-doorkey_8x8.png",
+        "learning_curves_minigrid-doorkey_8x8.svg",
+        "report.md",
+        "runs.csv",
+        "table.csv",
+    ]
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings[:4] == ["## What was compared", "## Unfinished runs", "## Left out", "## Table"]
+    assert r"written by hand \| replayed from a file" in text  # a "|" or a line break would break the table
+    assert "seed 2: drawn up to 10k of 300k steps" in text
+    assert "`minigrid-doorkey_8x8/vlmcar/offline/ppo/seed_3/eval.csv` has no column episodes" in text
+    assert f"python -m vlmcar.report --results {tmp_path}/results" in text
+    assert "1.00 [1.00, 1.00]" in capsys.readouterr().out
+
+    shutil.rmtree(tmp_path / "results")
+    again = report("--from-csv", str(out), out="again")
+    assert (tmp_path / "again" / "table.csv").read_bytes() == (out / "table.csv").read_bytes()
+    assert (tmp_path / "again" / "runs.csv").read_bytes() == (out / "runs.csv").read_bytes()
+    assert again.split("## Table")[1] == text.split("## Table")[1]
+    assert f"Redrawn from the csv files in `{out}`" in again
+
+
+def test_images(run, report, tmp_path):
+    run(success=(0.0, 0.5, 1.0))
+    report()
+    png = Image.open(tmp_path / "report" / "learning_curves.png")
+    assert png.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    pixels = np.asarray(png.convert("RGB"))
+    assert pixels.std() > 5
+    assert (pixels[0] == 255).all()  # light background
+    blue = [int(METHOD_COLOURS["vlmcar"][i : i + 2], 16) for i in (1, 3, 5)]
+    assert (pixels == blue).all(axis=-1).sum() > 1000
+    svg = (tmp_path / "report" / "learning_curves.svg").read_bytes()
+    assert svg.startswith(b"<?xml")
+    report()
+    assert (tmp_path / "report" / "learning_curves.svg").read_bytes() == svg  # a redrawn figure is no change
+
+
+def test_one_seed_of_one_method_says_so(run, report):
+    run(method="sparse")
+    text = report()
+    assert "1 run of 1 method on 1 environment, 1 finished." in text
+    assert "No band: a single seed." in text
+    assert "Band: 95% stratified" not in text
+
+
+def test_nothing_to_report(report, tmp_path, capsys):
+    text = report()
+    for said in (text, capsys.readouterr().out):
+        assert "`make run` or `python run.py -m env=minigrid seed=0,1,2`" in said
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["report.md"]
+
+
+def test_only_a_broken_run(run, report, capsys):
+    (run() / "result.json").write_text("{")
+    assert "seed_0/result.json` cannot be read as JSON" in report()
+    assert "seed_0/result.json cannot be read as JSON" in capsys.readouterr().out
+
+
+def test_only_a_run_without_evaluation(run, report):
+    (run(finished=False) / "eval.csv").unlink()
+    text = report()
+    assert "seed 0: no evaluation yet" in text
+    assert "No run has been evaluated yet." in text
+
+
+def test_simulated_judge_is_said_aloud(run, report):
+    run(method="oracle")
+    run()
+    assert "**Simulated judge:** a stand-in with chosen error rates, not a VLM, judged oracle." in report()
+
+
+def test_missing_csv_is_one_line_and_status_1(tmp_path, capsys):
+    assert main(["--from-csv", str(tmp_path / "nowhere"), "--out", str(tmp_path / "report")]) == 1
+    assert "runs.csv cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "report").exists()
+
+
+def test_colours_are_fixed_for_known_methods_and_distinct_for_others():
+    lines = line_of(["oracle", "b", "vlmcar", "a", "vlmcar (x)", "c", "d"])
+    assert lines["vlmcar"] == (METHOD_COLOURS["vlmcar"], "-")
+    assert lines == line_of(["d", "c", "vlmcar (x)", "a", "vlmcar", "b", "oracle"])
+    assert len(set(lines.values())) == len(lines)
+
+
+@pytest.mark.parametrize("num_envs", [1, 4])
+def test_no_text_leaves_the_figure(run, tmp_path, num_envs):
+    for env in range(num_envs):
+        name = f"procgen-a_rather_long_environment_name_{env}"
+        run(env=name, result={"vlm_model": "a_name_without_space" * 20 + " $ and words $" * 20})
+        run(env=name, label="with a label, which says a lot", finished=False)
+    read = read_runs(tmp_path / "results")
+    panels = [
+        panel_of(env, rows, read.runs[read.runs["env"] == env])
+        for env, rows in read.evaluations.groupby("env")
+    ]
+    text = footer(read.runs, panels, "python -m vlmcar.report --out " + "/a/very/long/folder" * 20)
+    with mpl.rc_context(STYLE):
+        figure = draw(panels, line_of(read.runs["series"]), text)
+        figure.draw_without_rendering()
+    page = figure.bbox
+    boxes = [figure.texts[0].get_window_extent()]
+    legends = [axes.get_legend() for axes in figure.axes if axes.get_visible()]
+    boxes += [legend.get_window_extent() for legend in legends]
+    assert all(page.x0 <= box.x0 and box.x1 <= page.x1 for box in boxes)
+    assert all(page.y0 <= box.y0 and box.y1 <= page.y1 for box in boxes)
+    assert boxes[0].y1 < min(axes.get_tightbbox().y0 for axes in figure.axes if axes.get_visible())

@@ -1,0 +1,159 @@
+"""Conversations are kept whole, replayed only to the letter, and answered by hand through a folder."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import flat
+from vlmcar.types import ConfigError, Message, Reply, VlmcarError
+from vlmcar.vlm.conversation import Conversation, digest, load
+from vlmcar.vlm.manual import Manual
+from vlmcar.vlm.offline import NotRecorded, Offline
+
+
+class Scripted:
+    """Answers from a list, in order."""
+
+    name = "scripted"
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.seen: list[list[Message]] = []
+
+    def identity(self) -> dict[str, str]:
+        return {"vlm": self.name}
+
+    def reply(self, messages: Sequence[Message]) -> Reply:
+        self.seen.append(list(messages))
+        return Reply(self.answers.pop(0), model="scripted", input_tokens=7, cost=0.5)
+
+
+def record(folder: Path) -> Conversation:
+    conversation = Conversation(Scripted("a room", "two steps"), "be exact", folder)
+    conversation.ask("what is there?", [flat(10), flat(200)])
+    conversation.ask("and then?")
+    return conversation
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+    conversation = record(tmp_path)
+    messages, replies = load(tmp_path)
+    assert [(m.role, m.text) for m in messages] == [
+        ("system", "be exact"),
+        ("user", "what is there?"),
+        ("assistant", "a room"),
+        ("user", "and then?"),
+        ("assistant", "two steps"),
+    ]
+    np.testing.assert_array_equal(messages[1].images[1], flat(200))
+    assert replies == conversation.replies
+    assert digest(messages) == digest(conversation.messages)
+
+
+def test_each_turn_is_on_disk_before_the_vlm_answers(tmp_path: Path) -> None:
+    class Dies(Scripted):
+        def reply(self, messages: Sequence[Message]) -> Reply:
+            raise VlmcarError("connection lost")
+
+    conversation = Conversation(Dies(), "be exact", tmp_path)
+    with pytest.raises(VlmcarError):
+        conversation.ask("what is there?", [flat(3)])
+    assert load(tmp_path)[0][-1].text == "what is there?"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        [Message("system", "be exact!"), Message("user", "what is there?", (flat(10), flat(200)))],
+        [Message("system", "be exact"), Message("user", "what is here?", (flat(10), flat(200)))],
+        [Message("system", "be exact"), Message("user", "what is there?", (flat(10), flat(201)))],
+        [Message("system", "be exact"), Message("user", "what is there?", (flat(200), flat(10)))],
+        [Message("system", "be exact"), Message("user", "what is there?", (flat(10, 2, 8), flat(200)))],
+        [Message("system", "be exact"), Message("user", "what is there?")],
+    ],
+)
+def test_offline_answers_the_recorded_words_and_pixels_and_nothing_else(
+    tmp_path: Path, changed: list[Message]
+) -> None:
+    record(tmp_path / "room")
+    offline = Offline("offline", str(tmp_path))
+    asked = [Message("system", "be exact"), Message("user", "what is there?", (flat(10), flat(200)))]
+    assert offline.reply(asked) == Reply("a room", model="scripted", input_tokens=7, cost=0.5)
+    with pytest.raises(NotRecorded, match=r"recorded: room.*vlm=manual"):
+        offline.reply(changed)
+
+
+def test_offline_says_at_which_turn_a_recording_stops_to_fit(tmp_path: Path) -> None:
+    messages = record(tmp_path / "room").messages
+    with pytest.raises(NotRecorded, match="turn 2"):
+        Offline("offline", str(tmp_path)).reply([*messages[:3], Message("user", "and before?")])
+
+
+def test_offline_identity_changes_with_the_recordings(tmp_path: Path) -> None:
+    record(tmp_path / "room")
+    before = Offline("offline", str(tmp_path)).identity()
+    assert Offline("offline", str(tmp_path)).identity() == before
+    record(tmp_path / "hall")
+    assert Offline("offline", str(tmp_path)).identity() != before
+
+
+def test_offline_without_a_folder_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no folder"):
+        Offline("offline", str(tmp_path / "missing"))
+
+
+def test_a_broken_recording_is_named(tmp_path: Path) -> None:
+    record(tmp_path / "room")
+    (tmp_path / "room" / "conversation.jsonl").write_text('{"role": "user"', encoding="utf-8")
+    with pytest.raises(VlmcarError, match=r"room cannot be read"):
+        Offline("offline", str(tmp_path)).reply([Message("user", "hello")])
+
+
+def manual(folder: Path, minutes: float = 1.0) -> Manual:
+    return Manual("manual", str(folder), "a person", poll_seconds=0.01, timeout_minutes=minutes)
+
+
+def test_manual_writes_prompt_and_images_and_waits_for_the_answer(tmp_path: Path) -> None:
+    def person() -> None:
+        prompt = tmp_path / "turn_1" / "prompt.md"
+        while not prompt.exists():
+            time.sleep(0.01)
+        assert sorted(p.name for p in prompt.parent.iterdir()) == ["image_1.png", "image_2.png", "prompt.md"]
+        (prompt.parent / "answer.md").write_text("a room", encoding="utf-8")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    conversation = Conversation(manual(tmp_path), "be exact")
+    assert conversation.ask("what is there?", [flat(10), flat(200)]) == "a room"
+    thread.join()
+    prompt = (tmp_path / "turn_1" / "prompt.md").read_text(encoding="utf-8")
+    assert prompt == "be exact\n\nwhat is there?"
+    assert conversation.replies[0].model == "a person"
+
+
+def test_manual_goes_on_with_answers_that_are_there_already(tmp_path: Path) -> None:
+    for turn, text in ((1, "a room"), (2, "two steps")):
+        (tmp_path / f"turn_{turn}").mkdir()
+        (tmp_path / f"turn_{turn}" / "answer.md").write_text(text, encoding="utf-8")
+    conversation = Conversation(manual(tmp_path), "be exact")
+    assert conversation.ask("what is there?") == "a room"
+    assert conversation.ask("and then?") == "two steps"
+    assert (tmp_path / "turn_2" / "prompt.md").read_text(encoding="utf-8") == "and then?"
+
+
+def test_manual_refuses_a_folder_of_another_conversation(tmp_path: Path) -> None:
+    (tmp_path / "turn_1").mkdir()
+    (tmp_path / "turn_1" / "prompt.md").write_text("something else", encoding="utf-8")
+    with pytest.raises(VlmcarError, match="another conversation"):
+        Conversation(manual(tmp_path), "be exact").ask("what is there?")
+
+
+def test_manual_gives_up_after_its_time(tmp_path: Path) -> None:
+    with pytest.raises(VlmcarError, match="no answer in"):
+        Conversation(manual(tmp_path, minutes=0.001), "be exact").ask("what is there?")

@@ -1,0 +1,161 @@
+"""From a composed Hydra config to checked components, before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from vlmcar.types import VLM, ConfigError, Method, Task
+
+STAGES = ("train", "generate", "agreement")
+
+# What a run's outcome depends on; the first two lists are all for a method that has no judge.
+_ALWAYS = ("env", "method", "algorithm", "training")
+_WITH_PROGRAM = ("vlm", "generation", "sandbox", "verification", "reward")
+_COMPONENTS = (*_ALWAYS, *_WITH_PROGRAM, "logger")
+_VALUES = ("stage", "seed", "results", "label", "overwrite")
+# Settings that change no number of a run.
+_IRRELEVANT = {"training": ("checkpoint_every", "torch_threads"), "generation": ("record",)}
+
+
+@dataclass
+class Components:
+    """Everything a run is made of, built and checked; nothing has been loaded, rendered or started."""
+
+    env: Task
+    vlm: VLM
+    generation: Any
+    sandbox: Any
+    verification: Any
+    method: Method
+    reward: Any
+    algorithm: Any
+    training: Any
+    logger: Any
+    stage: str
+    seed: int
+    results: str
+    label: str
+    overwrite: bool
+
+
+def build(cfg: DictConfig) -> Components:
+    """Check the whole config and build its components.
+
+    Raises:
+        ConfigError: with one line that names the key, the value and what would be right.
+    """
+    for key in cfg:
+        if key not in (*_COMPONENTS, *_VALUES, "experiment"):
+            raise ConfigError(f"'{key!s}' is no setting{_did_you_mean(str(key), (*_COMPONENTS, *_VALUES))}")
+    parts = {name: component(name, cfg[name]) for name in _COMPONENTS}
+    values = {name: cfg[name] for name in _VALUES}
+    if values["stage"] not in STAGES:
+        raise ConfigError(f"stage={values['stage']} is none of {', '.join(STAGES)}")
+    if not isinstance(values["seed"], int) or isinstance(values["seed"], bool) or values["seed"] < 0:
+        raise ConfigError(f"seed={values['seed']} must be a whole number, 0 or more")
+    if not isinstance(values["overwrite"], bool):
+        raise ConfigError(f"overwrite={values['overwrite']} must be true or false")
+    values["label"] = str(values["label"])
+    if values["label"] and not values["label"].replace("-", "").replace("_", "").isalnum():
+        raise ConfigError(
+            f"label={values['label']} may hold letters, digits, - and _ only: it names a folder"
+        )
+    built = Components(**parts, **values)
+    _check_together(built)
+    return built
+
+
+def component(name: str, node: DictConfig) -> Any:
+    """Build one component: the yaml's ``_target_`` is a dataclass that its values must fit.
+
+    Args:
+        name: the config group, for error messages.
+        node: the composed values with ``_target_``.
+
+    Raises:
+        ConfigError: unknown class, unknown or missing key, wrong type, or a value the class refuses.
+    """
+    try:
+        values = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{name}: {_first_line(error)} (give it on the command line)") from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{name}: {_first_line(error)}") from None
+    assert isinstance(values, dict)
+    target = values.pop("_target_", None)
+    if target is None:
+        raise ConfigError(f"{name}: no _target_; a component's yaml must name its class")
+    try:
+        cls = get_class(str(target))
+    except Exception as error:
+        raise ConfigError(f"{name}._target_={target}: {_first_line(error)}") from None
+    if not dataclasses.is_dataclass(cls):
+        raise ConfigError(f"{name}._target_={target} must be a dataclass, so that its yaml can be checked")
+    return _instance(name, cls, {str(key): value for key, value in values.items()})
+
+
+def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
+    known = [field.name for field in dataclasses.fields(cls)]
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{name}.{key} is no setting of {cls.__name__}{_did_you_mean(key, known)}")
+    for key in known:
+        if key not in values:
+            raise ConfigError(f"{name}.{key} is missing from the yaml of {cls.__name__}")
+    schema = OmegaConf.structured(cls)
+    for key, value in values.items():
+        try:
+            schema[key] = value
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{name}.{key}={value}: {_first_line(error)}") from None
+    return OmegaConf.to_object(schema)  # runs __post_init__, whose ConfigError passes through
+
+
+def _check_together(built: Components) -> None:
+    """What no component can see alone."""
+    built.algorithm.check_budget(built.training.steps)
+    check_reward = getattr(built.reward, "check_with", None)
+    if check_reward and built.method.needs_program:
+        check_reward(built.method.env_reward)
+
+
+def config_hash(cfg: DictConfig, method: Method) -> str:
+    """12 hex digits over the settings that the run's numbers depend on, the seed left out.
+
+    A method without a program does not depend on who would have written one.
+    """
+    names = _ALWAYS + (_WITH_PROGRAM if method.needs_program else ())
+    relevant: dict[str, Any] = {}
+    for name in names:
+        values = OmegaConf.to_container(cfg[name], resolve=True)
+        assert isinstance(values, dict)
+        relevant[name] = {k: v for k, v in values.items() if k not in _IRRELEVANT.get(name, ())}
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def vlm_name(built: Components) -> str:
+    """The VLM's name in paths and csv files; ``none`` for a method that asks nobody."""
+    return built.vlm.name if built.method.needs_program else "none"
+
+
+def method_name(built: Components) -> str:
+    """The method's folder: its name, and the label of a variant."""
+    return f"{built.method.name}-{built.label}" if built.label else built.method.name
+
+
+def _did_you_mean(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; there are: {', '.join(known)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,1 @@
+"""Stage 1: a task gives frames, images, trajectories and vector environments."""

@@ -1,0 +1,126 @@
+"""MiniGrid tasks (Chevalier-Boisvert et al. 2023): one yaml each, no code per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlmcar.types import ConfigError, Frame, Trajectory, VlmcarError
+
+
+@dataclass
+class MiniGrid:
+    """One MiniGrid environment as a task.
+
+    Frames are the full grid without the highlighted field of view; the policy sees only MiniGrid's own
+    partial 7x7 view, one-hot encoded, and its compass. Success is the environment's own: an episode that
+    it rewards.
+    """
+
+    name: str
+    env_id: str
+    tile_size: int
+    """Pixels per grid cell in every frame."""
+    image_seed: int
+    """The level of the initial and goal images."""
+    steps: int
+    """Default training budget in environment steps, for every method."""
+
+    suite = "minigrid"
+
+    def __post_init__(self) -> None:
+        if self.tile_size < 4:
+            raise ConfigError(f"env.tile_size={self.tile_size} must be at least 4 pixels")
+
+    @property
+    def id(self) -> str:
+        return f"{self.suite}-{self.name}"
+
+    def images(self) -> tuple[Frame, Frame]:
+        frames = self.expert(self.image_seed).frames
+        return frames[0], frames[-1]
+
+    def expert(self, seed: int) -> Trajectory:
+        """The shortest solution of the level, by search in the simulator.
+
+        Raises:
+            VlmcarError: the level has no solution within the search limit.
+        """
+        from vlmcar.env.minigrid_planner import NoPlanError, shortest_plan
+
+        self._simulator.reset(seed=seed)
+        try:
+            plan = shortest_plan(self._simulator)
+        except NoPlanError as error:
+            raise VlmcarError(f"{self.id}: no expert for seed {seed}: {error}") from error
+        return self.replay(seed, plan, "expert")
+
+    def random(self, seed: int, max_steps: int) -> Trajectory:
+        """Uniformly random actions, up to ``max_steps`` or the environment's own time limit."""
+        generator = np.random.default_rng(seed)
+        actions = generator.integers(self._simulator.action_space.n, size=max_steps)
+        return self.replay(seed, actions, "random")
+
+    def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
+        """The episode that these actions lead to on the level of ``seed``; it may end before they do."""
+        env = self._simulator
+        env.reset(seed=seed)
+        frames, rewards = [self._renderer(env)], []
+        for action in actions:
+            _, reward, terminated, truncated, _ = env.step(int(action))
+            frames.append(self._renderer(env))
+            rewards.append(float(reward))
+            if terminated or truncated:
+                break
+        return Trajectory(
+            frames=np.stack(frames),
+            actions=np.asarray(actions[: len(rewards)], dtype=np.int64),
+            rewards=np.asarray(rewards, dtype=np.float32),
+            success=bool(rewards and rewards[-1] > 0),
+            seed=seed,
+            kind=kind,
+        )
+
+    def truth(self, trajectory: Trajectory) -> Mapping[str, NDArray[np.bool_]]:
+        from vlmcar.env.minigrid_truth import predicates
+
+        env = self._simulator
+        env.reset(seed=trajectory.seed)
+        rows = [predicates(env)]
+        for action in trajectory.actions:
+            env.step(int(action))
+            rows.append(predicates(env))
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def make_env(self) -> Any:
+        """A ``gymnasium.Env``: one-hot partial view as observation, ``render()`` gives the full frame."""
+        from vlmcar.env.minigrid_wrappers import make
+
+        return make(self.env_id, self.tile_size)
+
+    def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
+        """Training or evaluation environments, see ``vlmcar.env.vector.FrameVecEnv``."""
+        from vlmcar.env.vector import FrameVecEnv
+
+        return FrameVecEnv([self.make_env] * num_envs, seeds, frames, auto_reset)
+
+    @cached_property
+    def _simulator(self) -> Any:
+        """An unwrapped environment for trajectories; nobody looks at its observations, so it makes none."""
+        import gymnasium
+        import minigrid  # noqa: F401  (registers the environments)
+
+        env: Any = gymnasium.make(self.env_id).unwrapped
+        env.gen_obs = lambda: None  # most of a step's time
+        return env
+
+    @cached_property
+    def _renderer(self) -> Any:
+        from vlmcar.env.minigrid_render import TileRenderer
+
+        return TileRenderer(self.tile_size)

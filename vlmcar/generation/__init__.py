@@ -1,0 +1,1 @@
+"""Stage 2: images -> sub-tasks -> program, in a conversation with a VLM."""

@@ -1,0 +1,135 @@
+"""The judge made of a program: distinct frames go to the sandbox, everything else is remembered."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlmcar.program.errors import ProgramError
+from vlmcar.program.frames import batches, digest
+from vlmcar.program.sandbox import Sandbox, Worker
+from vlmcar.types import Frames, Program
+
+Shape = tuple[int, int, int]
+
+
+class ProgramJudge:
+    """Judges frames with one program; implements `vlmcar.types.Judge`.
+
+    A program is pure, so a pair (initial, frame) seen before is answered from memory. The worker starts
+    with the first call, when the frame shape is known; a new shape gets its own. After `close`, another
+    call starts again. Not for use from two threads; a worker ends with the thread that started it.
+
+    Attributes:
+        frames_judged: pairs that the program was run on.
+        frames_remembered: pairs answered without running it.
+        seconds: wall time spent in `progress`.
+    """
+
+    def __init__(self, program: Program, sandbox: Sandbox, remember: int = 50_000) -> None:
+        """Start nothing yet; keep at most ``remember`` answers, the least recently used leave first."""
+        self.program = program
+        self.sandbox = sandbox
+        self.remember = remember
+        self.num_subtasks = len(program.subtasks)
+        self.frames_judged = 0
+        self.frames_remembered = 0
+        self.seconds = 0.0
+        self._memory: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._workers: dict[Shape, Worker] = {}
+
+    def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        """Progress of each sub-task on each frame.
+
+        Args:
+            initial: uint8 (batch, height, width, 3) RGB, 0-255: the first frame of each episode.
+            frames: uint8 (batch, height, width, 3) RGB, 0-255.
+
+        Returns:
+            float32 (batch, num_subtasks) in [0, 1].
+
+        Raises:
+            ProgramScreened, ProgramCrashed, ProgramTimedOut: there is no answer for the batch.
+            VlmcarError: wrong shape or dtype, or the sandbox cannot start.
+        """
+        started = time.perf_counter()
+        try:
+            return self._progress(*batches(initial, frames))
+        finally:
+            self.seconds += time.perf_counter() - started
+
+    def close(self) -> None:
+        """Kill the workers and forget the answers; safe to call twice."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+        self._memory.clear()
+
+    def __enter__(self) -> ProgramJudge:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        keys = [digest(first) + digest(frame) for first, frame in zip(initial, frames, strict=True)]
+        new: dict[bytes, int] = {}  # key -> the first item that has it
+        answers = np.empty((len(frames), self.num_subtasks), np.float32)
+        for item, key in enumerate(keys):
+            if key in self._memory:
+                self._memory.move_to_end(key)
+                answers[item] = self._memory[key]
+            else:
+                new.setdefault(key, item)
+        if new:
+            judged = dict(zip(new, self._judge(initial, frames, list(new.values())), strict=True))
+            for item, key in enumerate(keys):
+                if key in judged:
+                    answers[item] = judged[key]
+            self._keep(judged)
+        self.frames_judged += len(new)
+        self.frames_remembered += len(frames) - len(new)
+        return answers
+
+    def _judge(self, initial: Frames, frames: Frames, items: list[int]) -> NDArray[np.float32]:
+        """float32 (items, num_subtasks), from a worker."""
+        if len(items) < len(frames):
+            initial, frames = initial[items], frames[items]
+        try:
+            return self._run(initial, frames)
+        except ProgramError as error:
+            if error.index is not None:
+                error.index = items[error.index]
+            raise
+
+    def _run(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        """Run the batch; where the worker was lost, once more in a fresh one.
+
+        An exception that a healthy worker reports is final, because the program would raise it again.
+        """
+        height, width, channels = frames.shape[1:]
+        shape = (height, width, channels)
+        worker = self._worker(shape)
+        try:
+            return worker.run(initial, frames)
+        except ProgramError:
+            if worker.alive:
+                raise
+        return self._worker(shape).run(initial, frames)
+
+    def _worker(self, shape: Shape) -> Worker:
+        worker = self._workers.get(shape)
+        if worker is None or not worker.alive:
+            worker = self._workers[shape] = self.sandbox.start(self.program, shape)
+        return worker
+
+    def _keep(self, judged: dict[bytes, NDArray[np.float32]]) -> None:
+        self._memory.update(judged)
+        while len(self._memory) > self.remember:
+            self._memory.popitem(last=False)

@@ -1,0 +1,123 @@
+"""The run folder: everything a run leaves, and how far it got."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vlmcar.types import VlmcarError
+
+MANIFEST, RESULT, CONFIG = "manifest.json", "result.json", "config.yaml"
+CHECKPOINT, CHECKPOINT_STEPS, POLICY = "checkpoint.zip", "checkpoint.json", "policy.zip"
+TRAIN, EVAL = "train.csv", "eval.csv"
+
+
+class OtherConfig(VlmcarError):
+    """The folder belongs to a run with other settings."""
+
+
+class RunFolder:
+    """``<results>/runs/<env>/<method>/<vlm>/<algorithm>/seed_<n>/``.
+
+    ``result.json`` is written last and atomically: its presence means that the run is complete.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def claim(self, config_hash: str, overwrite: bool) -> str:
+        """Make the folder this run's.
+
+        Returns:
+            ``new``, ``resume`` (a checkpoint is there) or ``complete``.
+
+        Raises:
+            OtherConfig: it was made with other settings and ``overwrite`` is false.
+        """
+        manifest = self.read_json(MANIFEST)
+        if manifest is None:
+            self._clear()
+            return "new"
+        if manifest.get("config_hash") != config_hash:
+            if not overwrite:
+                raise OtherConfig(
+                    f"{self.path} holds a run made with other settings (config {manifest.get('config_hash')}, "
+                    f"this one is {config_hash}); add label=<name> for a variant beside it, results=<folder> "
+                    "for another place, or overwrite=true to replace it"
+                )
+            self._clear()
+            return "new"
+        if (self.path / RESULT).is_file():
+            return "complete"
+        if (self.path / CHECKPOINT).is_file() and self.read_json(CHECKPOINT_STEPS) is not None:
+            return "resume"
+        self._clear()
+        return "new"
+
+    def _clear(self) -> None:
+        """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole."""
+        for name in (RESULT, MANIFEST, CHECKPOINT, CHECKPOINT_STEPS, POLICY, TRAIN, EVAL):
+            (self.path / name).unlink(missing_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """The file's content, or ``None`` if it is missing or broken."""
+        try:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Whole or not at all."""
+        temporary = self.path / f"{name}.partial"
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, self.path / name)
+
+    def append(self, name: str, row: Mapping[str, float]) -> None:
+        """Add a csv row, with the header if it is the first."""
+        path = self.path / name
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(
+                {key: "" if value != value else value for key, value in row.items()}
+            )  # nan: empty
+
+    def save_checkpoint(self, model: Any, steps: int) -> None:
+        """The model and the number of steps it has learned from."""
+        temporary = self.path / "checkpoint.partial.zip"
+        model.save(temporary)
+        os.replace(temporary, self.path / CHECKPOINT)
+        self.write_json(CHECKPOINT_STEPS, {"steps": steps})
+
+    def rewind(self) -> int:
+        """Drop csv rows that came after the checkpoint, and return its number of steps."""
+        position = self.read_json(CHECKPOINT_STEPS)
+        assert position is not None
+        steps = int(position["steps"])
+        for name in (TRAIN, EVAL):
+            path = self.path / name
+            if not path.exists():
+                continue
+            text = path.read_text(encoding="utf-8")
+            header, *rows = text[: text.rfind("\n") + 1].splitlines()  # a killed run may leave half a line
+            kept = [row for row in rows if row.split(",")[0].isdigit() and int(row.split(",")[0]) <= steps]
+            temporary = self.path / f"{name}.partial"
+            temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        return steps
+
+    def first_step_with_success(self, rate: float) -> int | None:
+        """Steps at the first evaluation with at least this success rate; ``None``: it never came."""
+        with (self.path / EVAL).open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if float(row["success_rate"]) >= rate:
+                    return int(row["steps"])
+        return None

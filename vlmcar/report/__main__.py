@@ -1,0 +1,84 @@
+"""``python -m vlmcar.report``: reads run folders, writes ``report.md``, its figures and its csv files."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vlmcar.report.figures import learning_curves
+from vlmcar.report.page import WHAT_TO_RUN, mixed_settings, page, unfinished_runs
+from vlmcar.report.results import Results, read_csv, read_runs, write_csv
+from vlmcar.report.tables import plain, readable, summary
+from vlmcar.types import VlmcarError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Makes the report and returns the exit status: 0, or 1 when the given csv files cannot be read."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    try:
+        results = read_csv(options.from_csv) if options.from_csv else read_runs(options.results)
+    except VlmcarError as error:
+        print(error, file=sys.stderr)
+        return 1
+    command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
+    report = options.out / "report.md"
+    options.out.mkdir(parents=True, exist_ok=True)
+    if results.runs.empty:
+        report.write_text(page(results, results.runs, {}, command), encoding="utf-8")
+        print("\n".join([*_left_out(results), WHAT_TO_RUN]))
+        return 0
+    table = summary(results.runs)
+    write_csv(results, options.out)
+    table.to_csv(options.out / "table.csv", index=False)
+    figures = learning_curves(results, command, options.out)
+    report.write_text(page(results, table, figures, command), encoding="utf-8")
+    print(plain(readable(table)))
+    print("\n".join(["", *_remarks(results), f"Report: {report}"]))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m vlmcar.report",
+        description="Draws learning curves and a table from the files of finished and running runs. "
+        "Needs no GPU and no environment. An earlier report can be redrawn from its csv files alone.",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="where to look for run folders, in DIR/runs or, without that folder, in DIR (default: results)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/report"),
+        metavar="DIR",
+        help="where report.md, the figures (png, svg) and csv files go (default: results/report)",
+    )
+    parser.add_argument(
+        "--from-csv",
+        type=Path,
+        metavar="DIR",
+        help="redraw from runs.csv and evaluations.csv in DIR instead of reading run folders",
+    )
+    return parser
+
+
+def _remarks(results: Results) -> list[str]:
+    """What a reader of the table alone would miss."""
+    unfinished = [f"Unfinished: {line}" for line in unfinished_runs(results)]
+    return [*(f"Warning: {line}" for line in mixed_settings(results)), *unfinished, *_left_out(results)]
+
+
+def _left_out(results: Results) -> list[str]:
+    return [f"Left out: {problem.path} {problem.reason}" for problem in results.problems]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

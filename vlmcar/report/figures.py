@@ -1,0 +1,284 @@
+"""Learning curves as PNG and SVG. Every image says inside itself what it shows and which command drew it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from vlmcar.report.results import Results, distinct, in_order
+from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES, Curve, learning_curve
+from vlmcar.report.tables import one_line, steps_text
+
+Style = Literal["-", "-.", ":"]
+
+DPI = 300
+COLUMNS = 3
+PANEL = (3.5, 2.7)
+"""Least width and height of a panel of the combined figure, inches; the legend comes on top."""
+SINGLE = (6.0, 3.8)
+AXIS_LABELS = 0.6
+"""Width left of a panel's axes, inches."""
+TITLE_SIZE = 9.5
+FOOTER_SIZE = 6.0
+LEGEND_SIZE = 7.5
+"""Points."""
+LINE_SPACING = 1.3
+FOOTER_MARGIN = 0.08
+"""Above and below the footer, inches."""
+
+# Okabe and Ito's colours stay apart under the common kinds of colour blindness (jfly.uni-koeln.de/color).
+METHOD_COLOURS = {"vlmcar": "#0072B2", "sparse": "#D55E00", "direct_vlm": "#CC79A7", "oracle": "#009E73"}
+OTHER_COLOURS = ["#E69F00", "#56B4E9", "#000000"]
+OTHER_LINES: list[Style] = ["-", "-.", ":"]
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure is the same on every machine
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.parse_math": False,  # a "$" in a provenance text or a command is just that
+    "svg.hashsalt": "vlmcar",  # the same data give the same bytes
+}
+
+
+class Line(NamedTuple):
+    colour: str
+    style: Style
+
+
+class Room(NamedTuple):
+    """Size of each panel, inches, and how many legend entries stand side by side in it."""
+
+    width: float
+    height: float
+    legend_columns: int
+
+
+class Panel(NamedTuple):
+    """One environment: its curves by series, and what the legend calls each."""
+
+    env: str
+    curves: dict[str, Curve]
+    labels: dict[str, str]
+
+
+def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path]:
+    """Draws ``learning_curves.png`` with all environments and ``learning_curves_<env>.png`` for each.
+
+    Args:
+        command: what made the figures, for the footer.
+
+    Returns:
+        The PNG paths by environment, the combined figure under ``""``; an SVG lies beside each.
+    """
+    runs = results.runs
+    lines = line_of(runs["series"])
+    panels = {
+        env: panel_of(env, evaluations, runs[runs["env"] == env])
+        for env, evaluations in results.evaluations.groupby("env")
+    }
+    figures = {env: [panel] for env, panel in panels.items()}
+    if panels:
+        figures = {"": list(panels.values())} | figures
+    paths = {}
+    for env, drawn in figures.items():
+        name = re.sub(r"[^\w.-]", "_", f"learning_curves_{env}" if env else "learning_curves")
+        paths[env] = out / f"{name}.png"
+        text = footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
+        with mpl.rc_context(STYLE):
+            figure = draw(drawn, lines, text)
+            figure.savefig(paths[env], dpi=DPI)
+            figure.savefig(paths[env].with_name(f"{name}.svg"), metadata={"Date": None})
+    return paths
+
+
+def curves_of(evaluations: pd.DataFrame) -> dict[str, Curve]:
+    """Success rate over steps of each series of one environment."""
+    curves = {}
+    for series in in_order(evaluations["series"]):
+        runs = evaluations[evaluations["series"] == series].groupby("seed")
+        curves[series] = learning_curve(
+            [(run["steps"].to_numpy(), run["success_rate"].to_numpy()) for _, run in runs]
+        )
+    return curves
+
+
+def line_of(series: Iterable[str]) -> dict[str, Line]:
+    """Colour and line style per series, the same in every figure of one report.
+
+    Known methods keep their colour always; others take the next free one, in the order of `in_order`.
+    """
+    names = in_order(series)
+    others = [name for name in names if name not in METHOD_COLOURS]
+    lines = {name: Line(METHOD_COLOURS[name], "-") for name in names if name in METHOD_COLOURS}
+    for place, name in enumerate(others):
+        style, colour = divmod(place, len(OTHER_COLOURS))
+        lines[name] = Line(OTHER_COLOURS[colour], OTHER_LINES[style % len(OTHER_LINES)])
+    return lines
+
+
+def footer(runs: pd.DataFrame, panels: Iterable[Panel], command: str) -> list[str]:
+    """What a figure says about itself: VLM, judge, seeds, interval, command."""
+    curves = [curve for panel in panels for curve in panel.curves.values()]
+    counts = sorted({int(curve.num_runs.max()) for curve in curves})
+    unfinished = int((~runs["finished"]).sum())
+    seeds = f"Seeds: {' to '.join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))} per curve."
+    gaps = []
+    if unfinished:
+        gaps.append(f"{unfinished} unfinished run{'s' * (unfinished > 1)} drawn as far as available.")
+    if any((curve.num_runs < curve.num_runs.max()).any() for curve in curves):
+        gaps.append("Dashed: not all seeds have data there.")
+    lines = [f"VLM: {vlm_text(runs)}.", f"Judge: {judge_text(runs)}.", f"{seeds} {interval_text(counts)}"]
+    return [*lines, " ".join(gaps), f"Made by: {command}"]
+
+
+def interval_text(counts: Sequence[int]) -> str:
+    """How middle and interval were made, for curves of so many seeds."""
+    text = f"Line: interquartile mean{' (below 4 seeds: the mean)' * (min(counts) < 4)}."
+    if max(counts) > 1:
+        text += f" Band: {CONFIDENCE:.0%} stratified bootstrap interval, {NUM_RESAMPLES} resamples."
+    if min(counts) == 1:
+        text += " A single seed has no band." if max(counts) > 1 else " No band: a single seed."
+    return text
+
+
+def vlm_text(runs: pd.DataFrame) -> str:
+    """Each VLM with what the runs say about its provenance."""
+    texts = []
+    for vlm, group in runs[runs["vlm"] != "none"].groupby("vlm"):
+        models = "; ".join(one_line(model) for model in distinct(group["vlm_model"]))
+        texts.append(f"{vlm} ({models or 'provenance not stated by any finished run'})")
+    return "; ".join(texts) or "none"
+
+
+def judge_text(runs: pd.DataFrame) -> str:
+    """Each judge with the methods that use it."""
+    judges: dict[str, list[str]] = {}
+    for series in in_order(runs["series"]):
+        for judge in distinct(runs.loc[runs["series"] == series, "judge"]):
+            judges.setdefault(one_line(judge), []).append(series)
+    return "; ".join(f"{judge} ({', '.join(names)})" for judge, names in judges.items())
+
+
+def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Figure:
+    """A figure with one panel per environment, and `text` below them, in lines that fit its width.
+
+    To be drawn and saved inside ``mpl.rc_context(STYLE)``.
+    """
+    columns = 2 if len(panels) == 4 else min(len(panels), COLUMNS)
+    rows = -(-len(panels) // columns)
+    room = _room(panels)
+    width = room.width * columns
+    text = _wrap(text, width)
+    below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
+    height = room.height * rows + below
+
+    layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), h_pad=0.08, w_pad=0.1)
+    figure = Figure(figsize=(width, height), layout=layout)
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
+    for place, panel in enumerate(panels):
+        _draw_panel(axes[place], panel, lines, room.legend_columns)
+        if place % columns == 0:
+            axes[place].set_ylabel("evaluation success rate")
+    for unused in axes[len(panels) :]:
+        unused.set_visible(False)
+    small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
+    figure.text(0.1 / width, FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
+    return figure
+
+
+def panel_of(env: str, evaluations: pd.DataFrame, runs: pd.DataFrame) -> Panel:
+    """The panel of one environment, from its evaluations and its runs."""
+    curves = curves_of(evaluations)
+    unfinished = runs[~runs["finished"]].groupby("series").size()
+    labels = {}
+    for series, curve in curves.items():
+        missing = f" ({unfinished[series]} unfinished)" if series in unfinished else ""
+        labels[series] = f"{series}, n = {curve.num_runs.max()}{missing}"
+    return Panel(env, curves, labels)
+
+
+def _room(panels: Sequence[Panel]) -> Room:
+    """What every panel gets: enough for the longest title and legend entry, and the same, so that all align.
+
+    A character of DejaVu Sans is taken as 0.58 of its size wide, a bold one as 0.68.
+    """
+    width, height = PANEL if len(panels) > 1 else SINGLE
+    title = max(len(panel.env) for panel in panels) * TITLE_SIZE * 0.68
+    longest = max(len(label) for panel in panels for label in panel.labels.values())
+    entry = 26 + longest * LEGEND_SIZE * 0.58  # points: the handle, then the text
+    width = max(width, max(title, entry) / 72 + AXIS_LABELS)
+    columns = int((width - AXIS_LABELS) * 72 / entry)
+    rows = -(-max(len(panel.labels) for panel in panels) // columns)
+    return Room(width, height + rows * LEGEND_SIZE * 1.6 / 72, columns)
+
+
+def _draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, Line], legend_columns: int) -> None:
+    for layer, (series, curve) in enumerate(reversed(panel.curves.items())):  # the first method lies on top
+        _draw_curve(axes, curve, lines[series], layer)
+    axes.set_ylim(-0.03, 1.03)
+    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: steps_text(steps)))
+    axes.set_xlabel("environment steps")
+    handles = [
+        Line2D([], [], color=lines[series].colour, linestyle=lines[series].style, linewidth=2.2)
+        for series in panel.labels
+    ]
+    # The legend stands above the axes, so it can never hide a curve; its title is the panel's.
+    axes.legend(
+        handles,
+        list(panel.labels.values()),
+        title=panel.env,
+        title_fontproperties={"weight": "bold", "size": TITLE_SIZE},
+        alignment="left",
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=legend_columns,
+        fontsize=LEGEND_SIZE,
+        frameon=False,
+        handlelength=1.4,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )
+
+
+def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
+    """Solid where all runs have data, dashed where some are missing; a band where there is an interval."""
+    axes.fill_between(
+        curve.steps, curve.low, curve.high, color=line.colour, alpha=0.16, linewidth=0, zorder=1
+    )
+    partial = curve.num_runs < curve.num_runs.max()
+    padded = np.pad(partial, 1)
+    # With their neighbours, so that a dashed piece begins where the solid one ends.
+    dashed = padded[:-2] | partial | padded[2:]
+    marker = "o" if len(curve.steps) == 1 else None  # a line of one point would be invisible
+    common: dict[str, Any] = {"color": line.colour, "linewidth": 1.6, "marker": marker, "markersize": 4}
+    common["zorder"] = 2 + layer
+    axes.plot(curve.steps, np.where(partial, np.nan, curve.iqm), line.style, **common)
+    axes.plot(curve.steps, np.where(dashed, curve.iqm, np.nan), "--", **common)
+
+
+def _wrap(lines: Iterable[str], width: float) -> list[str]:
+    """Lines that fit into `width` inches of footer; a character of DejaVu Sans is about 0.6 em wide."""
+    characters = int((width - 0.2) * 72 / (FOOTER_SIZE * 0.6))
+    return [part for line in lines for part in textwrap.wrap(line, characters, subsequent_indent="    ")]

@@ -1,0 +1,292 @@
+"""Run folders on disk to two tidy frames, and the same two frames to and from csv.
+
+`runs` has one row per run, `evaluations` one row per evaluation of a run. In text columns ``""`` means "not
+stated", in number columns NaN does. A file that cannot be trusted is never half-used: its run is left out and
+named in `problems`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from vlmcar.types import VlmcarError
+
+IDENTITY = ["env", "method", "label", "vlm", "algorithm", "seed"]
+"""Two runs that agree on these are the same run."""
+
+TEXT, NUMBER, OPTIONAL_TEXT, OPTIONAL_NUMBER = (
+    (str,),
+    (int, float),
+    (str, type(None)),
+    (int, float, type(None)),
+)
+
+MANIFEST_FIELDS: dict[str, tuple[type, ...]] = {
+    "env": TEXT,
+    "method": TEXT,
+    "label": TEXT,
+    "vlm": TEXT,
+    "judge": TEXT,
+    "algorithm": TEXT,
+    "seed": (int,),
+    "steps": (int,),
+    "config_hash": TEXT,
+    "git": (dict,),
+    "sandbox": OPTIONAL_TEXT,
+    "machine": TEXT,
+    "command": TEXT,
+}
+RESULT_FIELDS: dict[str, tuple[type, ...]] = {
+    "final_success": NUMBER,
+    "final_episodes": NUMBER,
+    "steps_to_90": OPTIONAL_NUMBER,
+    "train_seconds": NUMBER,
+    "steps_per_second": NUMBER,
+    "seconds": NUMBER,
+    "vlm_calls": OPTIONAL_NUMBER,
+    "vlm_model": OPTIONAL_TEXT,
+    "program_hash": OPTIONAL_TEXT,
+    "program_attempts": OPTIONAL_NUMBER,
+    "resumed_at": (list,),
+}
+MEASURES = ["episodes", "success_rate", "env_return", "length"]
+
+RUN_COLUMNS = {
+    **dict.fromkeys(["env", "method", "label", "vlm", "algorithm"], "str"),
+    "seed": "int64",
+    **dict.fromkeys(["judge", "config_hash", "sandbox", "commit", "dirty", "machine"], "str"),
+    **dict.fromkeys(["command", "folder", "vlm_model", "program_hash"], "str"),
+    "steps": "int64",
+    "finished": "bool",
+    **dict.fromkeys(["final_success", "final_episodes", "steps_to_90", "train_seconds"], "float64"),
+    **dict.fromkeys(["steps_per_second", "seconds", "vlm_calls", "program_attempts", "resumed"], "float64"),
+}
+EVALUATION_COLUMNS = {
+    **{name: RUN_COLUMNS[name] for name in IDENTITY},
+    "steps": "int64",
+    **dict.fromkeys(MEASURES, "float64"),
+}
+FIRST_METHODS = ["vlmcar", "sparse", "direct_vlm", "oracle"]
+"""The order of methods in every table and figure; the others follow by name."""
+
+
+class Problem(NamedTuple):
+    """A file that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+class Unreadable(Exception):
+    """A file of a run folder that does not say what it should."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(reason)
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the report is made of; both frames carry a derived column ``series``, the name of a curve."""
+
+    runs: pd.DataFrame
+    evaluations: pd.DataFrame
+    problems: tuple[Problem, ...] = ()
+    csv_folder: str = ""
+    """Where the frames come from when they were not read from run folders."""
+
+
+def read_runs(results: Path) -> Results:
+    """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder."""
+    root = results / "runs" if (results / "runs").is_dir() else results
+    runs: dict[tuple[Any, ...], dict[str, Any]] = {}
+    evaluations: list[dict[str, Any]] = []
+    problems = []
+    for folder in _run_folders(root):
+        try:
+            run, rows = _read_run(folder, root)
+        except Unreadable as error:
+            problems.append(Problem(error.path.relative_to(root).as_posix(), str(error)))
+            continue
+        key = tuple(run[name] for name in IDENTITY)
+        if key in runs:  # one seed counted twice would make an interval look narrower than it is
+            problems.append(Problem(run["folder"], f"is the same run as {runs[key]['folder']}"))
+            continue
+        runs[key] = run
+        evaluations += rows
+    return _results(
+        pd.DataFrame(list(runs.values()), columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS),
+        pd.DataFrame(evaluations, columns=list(EVALUATION_COLUMNS)).astype(EVALUATION_COLUMNS),
+        problems,
+    )
+
+
+def write_csv(results: Results, folder: Path) -> None:
+    """Writes ``runs.csv`` and ``evaluations.csv``, from which everything can be redrawn."""
+    results.runs[list(RUN_COLUMNS)].to_csv(folder / "runs.csv", index=False)
+    results.evaluations[list(EVALUATION_COLUMNS)].to_csv(folder / "evaluations.csv", index=False)
+
+
+def read_csv(folder: Path) -> Results:
+    """Reads what `write_csv` wrote.
+
+    Raises:
+        VlmcarError: when one of the two files is missing or not such a file.
+    """
+    runs = _read_frame(folder / "runs.csv", RUN_COLUMNS)
+    results = _results(runs, _read_frame(folder / "evaluations.csv", EVALUATION_COLUMNS), [])
+    return replace(results, csv_folder=folder.as_posix())
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Distinct names: the known methods first, each followed by its variants, then the others by name."""
+
+    def place(name: str) -> tuple[int, str]:
+        method = name.split(" ")[0]  # "vlmcar (label) · openai"
+        return FIRST_METHODS.index(method) if method in FIRST_METHODS else len(FIRST_METHODS), name
+
+    return sorted(set(names), key=place)
+
+
+def distinct(values: Iterable[str]) -> list[str]:
+    """Distinct stated values, sorted; ``""`` is not a value."""
+    return sorted({value for value in values if value})
+
+
+def _run_folders(root: Path) -> list[Path]:
+    """Folders that hold a manifest, or a result that has lost its manifest."""
+    return sorted({path.parent for name in ("manifest.json", "result.json") for path in root.rglob(name)})
+
+
+def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """One row of `runs` and the rows of `evaluations` of one run folder.
+
+    Raises:
+        Unreadable: names the first file that is not as it should be.
+    """
+    manifest = _read_fields(folder / "manifest.json", MANIFEST_FIELDS)
+    run = {name: manifest[name] if manifest[name] is not None else "" for name in MANIFEST_FIELDS}
+    git = manifest["git"]
+    del run["git"]
+    run |= {
+        "commit": git.get("commit") or "",
+        "dirty": {True: "yes", False: "no"}.get(git.get("dirty"), ""),
+        "folder": folder.relative_to(root).as_posix(),
+        "finished": (folder / "result.json").exists(),
+        "vlm_model": "",
+        "program_hash": "",
+    }
+    if run["finished"]:
+        run |= _read_result(folder / "result.json", manifest)
+    rows = _read_evaluations(folder / "eval.csv") if (folder / "eval.csv").exists() else []
+    if run["finished"] and not rows:
+        raise Unreadable(folder / "eval.csv", "holds no evaluation although the run is finished")
+    identity = {name: run[name] for name in IDENTITY}
+    return run, [identity | row for row in rows]
+
+
+def _read_result(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    same = [*IDENTITY, "config_hash"]
+    result = _read_fields(path, RESULT_FIELDS | {name: MANIFEST_FIELDS[name] for name in same})
+    for name in same:
+        if result[name] != manifest[name]:
+            raise Unreadable(path, f"{name} is {result[name]!r}, but {manifest[name]!r} in manifest.json")
+    if not 0 <= result["final_success"] <= 1:
+        raise Unreadable(path, f"final_success is {result['final_success']}, outside 0 to 1")
+    values = {name: result[name] for name in RESULT_FIELDS if name != "resumed_at"}
+    for name in ("vlm_model", "program_hash"):
+        values[name] = values[name] or ""
+    return values | {"resumed": len(result["resumed_at"])}
+
+
+def _read_fields(path: Path, fields: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """A JSON object with at least `fields`, each of one of its types."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unreadable(path, f"cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Unreadable(path, "is not a JSON object")
+    for name, types in fields.items():
+        if name not in content:
+            raise Unreadable(path, f"has no {name!r}")
+        if not isinstance(content[name], types) or isinstance(content[name], bool):
+            wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types)
+            raise Unreadable(path, f"{name} is {content[name]!r}, expected {wanted}")
+    return content
+
+
+def _read_evaluations(path: Path) -> list[dict[str, Any]]:
+    """Rows of one ``eval.csv``, in increasing steps. A file that ends inside a line is not trusted at all."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise Unreadable(path, f"cannot be read: {error}") from error
+    if text and not text.endswith("\n"):  # "0.97" may be the beginning of "0.9712", or "12" of "128"
+        raise Unreadable(path, "ends in the middle of a line")
+    header, *lines = list(csv.reader(text.splitlines())) or [[]]
+    if missing := [name for name in ["steps", *MEASURES] if name not in header]:
+        raise Unreadable(path, f"has no column {', '.join(missing)}")
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            fields = dict(zip(header, line, strict=True))
+            row = {"steps": int(fields["steps"])} | {name: float(fields[name]) for name in MEASURES}
+        except ValueError as error:
+            raise Unreadable(path, f"line {number} is not an evaluation: {','.join(line)!r}") from error
+        if not 0 <= row["success_rate"] <= 1:
+            raise Unreadable(path, f"line {number}: success_rate is {row['success_rate']}, outside 0 to 1")
+        if rows and row["steps"] <= rows[-1]["steps"]:
+            raise Unreadable(path, f"line {number}: steps go from {rows[-1]['steps']} to {row['steps']}")
+        rows.append(row)
+    return rows
+
+
+def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """A csv with exactly these dtypes; only number columns have missing values, so ``none`` stays a word."""
+    numbers = {name: [""] for name, dtype in columns.items() if dtype == "float64"}
+    try:
+        frame = pd.read_csv(
+            path, dtype=dict(columns), keep_default_na=False, na_values=numbers, float_precision="round_trip"
+        )
+        return frame[list(columns)]
+    except (OSError, ValueError, KeyError) as error:
+        raise VlmcarError(
+            f"{path} cannot be read ({error}); expected runs.csv and evaluations.csv of an earlier report"
+        ) from error
+
+
+def _results(runs: pd.DataFrame, evaluations: pd.DataFrame, problems: Iterable[Problem]) -> Results:
+    """Adds the column ``series`` to both frames and sorts them by environment, series and seed."""
+    several = {name: _methods_with_several(runs, name) for name in ("vlm", "algorithm")}
+
+    def name_of(row: Any) -> str:
+        name = f"{row.method} ({row.label})" if row.label else row.method
+        parts = [getattr(row, what) for what in several if (row.method, row.label) in several[what]]
+        return " · ".join([name, *parts])
+
+    frames = []
+    for frame, keys in ((runs, []), (evaluations, ["steps"])):
+        frame = frame.assign(series=pd.Series([name_of(row) for row in frame.itertuples()], dtype="str"))
+        rank = {name: place for place, name in enumerate(in_order(frame["series"]))}
+        frame = frame.assign(_rank=frame["series"].map(rank))
+        frames.append(
+            frame.sort_values(["env", "_rank", "seed", *keys], ignore_index=True).drop(columns="_rank")
+        )
+    return Results(frames[0], frames[1], tuple(problems))
+
+
+def _methods_with_several(runs: pd.DataFrame, column: str) -> set[tuple[str, str]]:
+    """(method, label) pairs that one environment has with several values of `column`.
+
+    Their runs must not be averaged into one curve, so the value becomes part of the name, everywhere.
+    """
+    counts = runs.groupby(["env", "method", "label"])[column].nunique()
+    return {(method, label) for (_, method, label), count in counts.items() if count > 1}

@@ -1,0 +1,1 @@
+"""Stage 5: a judge's answers become the reward of an environment."""

@@ -1,0 +1,140 @@
+"""Stable-Baselines3's algorithms as checked components; every method trains with the same ones.
+
+An algorithm is a dataclass of its settings and a ``model`` method; a new one needs this and a yaml.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from vlmcar.types import ConfigError
+
+
+@dataclass
+class _Algorithm:
+    name: str
+    num_envs: int
+    learning_rate: float
+    gamma: float
+    hidden: list[int]
+    """Units per hidden layer."""
+
+    samples_actions = True
+    """Whether an evaluated policy draws its actions, or takes the best one."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_envs", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be above 0")
+        if not 0 < self.gamma <= 1:
+            raise ConfigError(f"algorithm.gamma={self.gamma} must be above 0 and at most 1")
+        if any(units < 1 for units in self.hidden):
+            raise ConfigError(f"algorithm.hidden={self.hidden} must be numbers of units, 1 or more each")
+
+    def check_budget(self, steps: int) -> None:
+        """Refuse a budget in which the algorithm cannot update once."""
+        if steps < self.steps_per_update:
+            raise ConfigError(
+                f"training.steps={steps} is less than one update of {self.name} needs: {self.steps_per_update} "
+                "steps"
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps before the first update."""
+        raise NotImplementedError
+
+    def model(self, venv: Any, seed: int) -> Any:
+        """A fresh Stable-Baselines3 model on the vector environment."""
+        settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for ours in ("name", "num_envs", "hidden"):
+            del settings[ours]
+        policy = {"net_arch": list(self.hidden)}
+        return self.sb3_class()(
+            "MlpPolicy", venv, policy_kwargs=policy, seed=seed, device="cpu", verbose=0, **settings
+        )
+
+    def load(self, path: str, venv: Any) -> Any:
+        """A model as ``model.save`` wrote it, optimiser included."""
+        return self.sb3_class().load(path, env=venv, device="cpu")
+
+    def sb3_class(self) -> Any:
+        """The class in Stable-Baselines3, which goes by this one's name."""
+        import stable_baselines3
+
+        return getattr(stable_baselines3, type(self).__name__)
+
+
+@dataclass
+class PPO(_Algorithm):
+    n_steps: int
+    batch_size: int
+    n_epochs: int
+    gae_lambda: float
+    clip_range: float
+    ent_coef: float
+    vf_coef: float
+    max_grad_norm: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_steps", "batch_size", "n_epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        if (self.n_steps * self.num_envs) % self.batch_size:
+            raise ConfigError(
+                f"algorithm.n_steps={self.n_steps} * num_envs={self.num_envs} = {self.n_steps * self.num_envs} "
+                f"must be a multiple of batch_size={self.batch_size}, or the last minibatch is cut short"
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.n_steps * self.num_envs
+
+
+@dataclass
+class A2C(_Algorithm):
+    n_steps: int
+    gae_lambda: float
+    ent_coef: float
+    vf_coef: float
+    max_grad_norm: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_steps < 1:
+            raise ConfigError(f"algorithm.n_steps={self.n_steps} must be at least 1")
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.n_steps * self.num_envs
+
+
+@dataclass
+class DQN(_Algorithm):
+    buffer_size: int
+    learning_starts: int
+    batch_size: int
+    train_freq: int
+    gradient_steps: int
+    target_update_interval: int
+    exploration_fraction: float
+    exploration_final_eps: float
+
+    samples_actions = False  # a value-based policy is evaluated without its exploration
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.buffer_size < self.batch_size:
+            raise ConfigError(
+                f"algorithm.buffer_size={self.buffer_size} must hold at least one batch_size={self.batch_size}"
+            )
+        for name in ("batch_size", "train_freq", "gradient_steps", "target_update_interval"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.learning_starts + self.train_freq * self.num_envs

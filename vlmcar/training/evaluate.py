@@ -1,0 +1,74 @@
+"""Evaluation on the environment's own success, over the same levels for every method and seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vlmcar.types import Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    episodes: int
+    success_rate: float
+    """In [0, 1], by the environment's own success."""
+    env_return: float
+    """Mean undiscounted return of the environment's own reward."""
+    length: float
+    """Mean episode length in steps."""
+
+
+class Evaluator:
+    """Plays one episode on each of a fixed set of levels.
+
+    Drawn actions come from a generator that is seeded anew for each evaluation and put back afterwards, so
+    that evaluating changes nothing about training.
+
+    Args:
+        task: gives the environments.
+        first_seed: of the first level; the next episodes play the next levels.
+        samples_actions: draw actions from the policy, or take the best one.
+    """
+
+    def __init__(self, task: Task, first_seed: int, samples_actions: bool) -> None:
+        self.task = task
+        self.first_seed = first_seed
+        self.samples_actions = samples_actions
+        self._envs: dict[int, Any] = {}
+
+    def __call__(self, model: Any, episodes: int) -> Evaluation:
+        import torch
+
+        if episodes not in self._envs:
+            seeds = range(self.first_seed, self.first_seed + episodes)
+            self._envs[episodes] = self.task.make_vec(episodes, seeds, frames=False, auto_reset=False)
+        venv = self._envs[episodes]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.first_seed)
+            ended = self._play(model, venv)
+        return Evaluation(
+            episodes=episodes,
+            success_rate=float(np.mean([info["is_success"] for info in ended])),
+            env_return=float(np.mean([info["episode"]["r"] for info in ended])),
+            length=float(np.mean([info["episode"]["l"] for info in ended])),
+        )
+
+    def _play(self, model: Any, venv: Any) -> list[dict[str, Any]]:
+        """One episode in each environment; the infos of their last steps, in the order of the levels."""
+        ended: dict[int, dict[str, Any]] = {}
+        observations = venv.reset()
+        while len(ended) < venv.num_envs:
+            playing = np.flatnonzero(~venv.finished)
+            actions = np.zeros(venv.num_envs, dtype=np.int64)
+            actions[playing] = model.predict(observations[playing], deterministic=not self.samples_actions)[0]
+            observations, _, dones, infos = venv.step(actions)
+            ended.update({int(i): infos[i] for i in np.flatnonzero(dones)})
+        return [ended[i] for i in range(venv.num_envs)]
+
+    def close(self) -> None:
+        for venv in self._envs.values():
+            venv.close()
+        self._envs.clear()

@@ -1,0 +1,86 @@
+"""The training loop's story: learn, record, evaluate, checkpoint, until the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from vlmcar.training.evaluate import Evaluation, Evaluator
+from vlmcar.types import ConfigError
+
+
+class Recorder(Protocol):
+    """Where rows, checkpoints and progress go; ``vlmcar.record.run.RunRecorder``."""
+
+    def train_row(self, row: dict[str, float]) -> None: ...
+    def eval_row(self, row: dict[str, float]) -> None: ...
+    def progress(self, steps: int, success: float | None) -> None: ...
+    def checkpoint(self, model: Any, steps: int) -> None: ...
+
+
+@dataclass
+class Training:
+    """Budget and bookkeeping, the same for every method."""
+
+    steps: int
+    record_every: int
+    eval_every: int
+    eval_episodes: int
+    final_eval_episodes: int
+    eval_seed: int
+    checkpoint_every: int
+    torch_threads: int
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value < (0 if name == "eval_seed" else 1):
+                raise ConfigError(f"training.{name}={value} must be at least 1")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave."""
+
+    model: Any
+    final: Evaluation
+    train_seconds: float
+    """Learning with its evaluations, without the final one."""
+    steps_per_second: float
+    """Training steps per second, evaluations not counted."""
+
+
+def train(
+    settings: Training,
+    algorithm: Any,
+    venv: Any,
+    evaluator: Evaluator,
+    recorder: Recorder,
+    seed: int,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Train until the budget is spent.
+
+    Args:
+        settings: budget and intervals.
+        algorithm: a component of ``conf/algorithm``.
+        venv: the rewarded vector environment.
+        evaluator: measures success; never sees the reward.
+        recorder: keeps rows and checkpoints.
+        seed: of the policy's initialisation and exploration.
+        checkpoint: a model to go on from.
+    """
+    import torch
+
+    from vlmcar.training.bookkeeper import Bookkeeper
+
+    torch.set_num_threads(settings.torch_threads)
+    model = algorithm.load(str(checkpoint), venv) if checkpoint else algorithm.model(venv, seed)
+    bookkeeper = Bookkeeper(settings, evaluator, recorder)
+    started, first_step = time.perf_counter(), model.num_timesteps
+    model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
+    seconds = time.perf_counter() - started
+    learning = seconds - bookkeeper.evaluation_seconds
+    final = bookkeeper.evaluate(settings.final_eval_episodes)
+    return Trained(model, final, seconds, (model.num_timesteps - first_step) / max(learning, 1e-9))

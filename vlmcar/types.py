@@ -1,0 +1,207 @@
+"""The nouns every other module speaks: frames, tasks, programs, verdicts and judges.
+
+Nothing here does work. Shapes are written the same way everywhere:
+``frame: uint8 (height, width, 3) RGB, 0-255``; a leading ``batch`` or ``num_envs`` axis is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+"""uint8 (height, width, 3) RGB, 0-255."""
+
+Frames: TypeAlias = NDArray[np.uint8]
+"""uint8 (batch, height, width, 3) RGB, 0-255."""
+
+
+class VlmcarError(Exception):
+    """An error a user can act on: shown as one line, without a traceback."""
+
+
+class ConfigError(VlmcarError):
+    """A configuration that cannot run; raised before anything has started."""
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One episode as a judge would see it, the true last frame included."""
+
+    frames: Frames
+    """uint8 (steps + 1, height, width, 3) RGB, 0-255."""
+    actions: NDArray[np.int64]
+    """int64 (steps,)."""
+    rewards: NDArray[np.float32]
+    """float32 (steps,): the environment's own reward."""
+    success: bool
+    seed: int
+    kind: str
+    """``expert``, ``random``, ``policy``, ..."""
+
+
+@dataclass(frozen=True)
+class SubTask:
+    name: str
+    """snake_case; also the name of the function that judges it."""
+    description: str
+    """One sentence."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation with a VLM."""
+
+    role: str
+    """``system``, ``user`` or ``assistant``."""
+    text: str
+    images: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a VLM answered. ``None`` means unknown, never zero."""
+
+    text: str
+    model: str
+    """Who answered; for a recording, its stated provenance."""
+    seconds: float = 0.0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    """US dollars."""
+
+
+@runtime_checkable
+class VLM(Protocol):
+    """A vision-language model, or whatever stands in for one."""
+
+    name: str
+    """Used in paths and csv files; the same word as ``vlm=<name>``."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """All that can change its answers, and nothing else; part of the key of stored programs."""
+
+    def reply(self, messages: Sequence[Message]) -> Reply:
+        """Answer the conversation so far; its last message is the user's."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The generated module: one function per sub-task, judged by nothing but two frames."""
+
+    subtasks: tuple[SubTask, ...]
+    source: str
+
+    @property
+    def hash(self) -> str:
+        """First 12 hex digits of the SHA-256 of the sub-task names and the source."""
+        text = "\n".join([*(s.name for s in self.subtasks), self.source])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of a verdict: what was measured, on how much, against which threshold."""
+
+    name: str
+    subtask: str | None
+    """``None``: the check concerns the whole program."""
+    trajectories: str
+    """Which set: ``feedback/expert``, ``held_out/random``, ..."""
+    count: int
+    """Number of trajectories measured."""
+    measured: float
+    threshold: str
+    """Readable, such as ``>= 1.0``; ``reported`` where nothing is gated."""
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a program may train an agent, and why."""
+
+    accepted: bool
+    checks: tuple[Check, ...]
+    feedback: str = ""
+    """What the VLM is told; empty when accepted."""
+    feedback_frames: tuple[Frame, ...] = field(default=(), repr=False)
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Looks at frames and says how far each sub-task is.
+
+    Pure: the same frames give the same answer. Memory of what was already done lives in the reward.
+    """
+
+    num_subtasks: int
+
+    def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        """Progress of each sub-task on each frame.
+
+        Args:
+            initial: uint8 (batch, height, width, 3) RGB, 0-255: the first frame of each episode.
+            frames: uint8 (batch, height, width, 3) RGB, 0-255.
+
+        Returns:
+            float32 (batch, num_subtasks) in [0, 1]; a sub-task is done at 1.
+
+        Raises:
+            VlmcarError: when there is no answer. An error is never an answer.
+        """
+
+    def close(self) -> None:
+        """Release processes and memory; safe to call twice."""
+
+
+class Method(Protocol):
+    """Where the reward comes from; all that differs between two curves."""
+
+    name: str
+    env_reward: float
+    """Weight of the environment's own reward."""
+    needs_program: bool
+    """Whether a program must be generated and verified before training."""
+
+    def judge(self, program: Program | None, sandbox: Any) -> Judge | None:
+        """The judge whose answers become reward, or ``None`` for the environment's reward alone."""
+
+
+class Task(Protocol):
+    """One goal in one environment."""
+
+    suite: str
+    name: str
+    steps: int
+    """Default training budget in environment steps."""
+
+    @property
+    def id(self) -> str:
+        """``<suite>-<name>``, used in paths and csv files."""
+
+    def images(self) -> tuple[Frame, Frame]:
+        """The initial and the goal image that the VLM is shown, from one episode."""
+
+    def expert(self, seed: int) -> Trajectory:
+        """A successful episode from the level drawn by ``seed``."""
+
+    def random(self, seed: int, max_steps: int) -> Trajectory:
+        """An episode of uniformly random actions on the level drawn by ``seed``."""
+
+    def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
+        """The episode that these actions lead to on the level drawn by ``seed``."""
+
+    def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
+        """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it); ``frames=False`` skips all rendering."""
+
+    def truth(self, trajectory: Trajectory) -> Mapping[str, NDArray[np.bool_]]:
+        """Ground truth by replaying the actions in the simulator: bool (steps + 1,) per predicate.
+
+        For *measuring* accuracy only; generation, verification and rewards never call it.
+        """

@@ -1,0 +1,1 @@
+"""Stage 4: programs -> a verdict with reasons, and the store of accepted programs."""

@@ -1,0 +1,82 @@
+"""How often an accepted program agrees with the simulator: measured afterwards, used by nothing.
+
+Ground truth stays in this file: generation, feedback, verification and rewards do not import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmcar.types import Judge, Program, Task, Trajectory
+from vlmcar.verification.episode import judge_episode
+
+EPISODES = "episodes completed"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One row: a sub-task's answers against ground truth, over frames or episodes of one kind."""
+
+    trajectories: str
+    """``expert``, ``random`` or ``policy``."""
+    subtask: str
+    """A sub-task, or ``EPISODES``: all of them done in order, against the environment's own success."""
+    truth: str
+    """The ground-truth predicate; empty where there is none to compare with."""
+    count: int
+    """Frames (or episodes) compared."""
+    positives: int
+    """Of which ground truth is true."""
+    agreement: float
+    """Fraction of equal answers, in [0, 1]."""
+    false_positives: int
+    false_negatives: int
+
+
+def agreement(
+    judge: Judge,
+    program: Program,
+    task: Task,
+    trajectories: Iterable[Trajectory],
+    predicates: Mapping[str, str],
+) -> Iterator[Agreement]:
+    """Compare every frame's answers with ground truth, per kind of trajectory.
+
+    Args:
+        judge: runs ``program``.
+        program: whose sub-tasks are compared.
+        task: gives the ground truth of each frame.
+        trajectories: of any kinds.
+        predicates: sub-task name -> name of a predicate of ``task.truth``.
+    """
+    answers: dict[tuple[str, str], list[tuple[bool, bool]]] = {}  # (program says, ground truth says)
+    for trajectory in trajectories:
+        frames = trajectory.frames
+        progress = judge.progress(np.broadcast_to(frames[:1], frames.shape), frames)
+        truth = task.truth(trajectory)
+        for k, subtask in enumerate(program.subtasks):
+            if subtask.name in predicates:
+                compared = zip(progress[:, k] >= 1.0, truth[predicates[subtask.name]], strict=True)
+                answers.setdefault((trajectory.kind, subtask.name), []).extend(compared)
+        complete = judge_episode(judge, trajectory).complete
+        answers.setdefault((trajectory.kind, EPISODES), []).append((complete, trajectory.success))
+    for (kind, name), pairs in answers.items():
+        truth_name = "success" if name == EPISODES else predicates[name]
+        yield _row(kind, name, truth_name, pairs)
+
+
+def _row(kind: str, subtask: str, truth: str, pairs: Sequence[tuple[bool, bool]]) -> Agreement:
+    said, so = np.array(pairs, dtype=bool).T
+    return Agreement(
+        kind,
+        subtask,
+        truth,
+        len(so),
+        int(so.sum()),
+        float((said == so).mean()),
+        int((said & ~so).sum()),
+        int((~said & so).sum()),
+    )

@@ -1,0 +1,101 @@
+"""The store of accepted programs: made once, shared by every seed and every parallel job."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vlmcar.types import Check, Program, SubTask, Verdict
+
+
+@dataclass(frozen=True)
+class StoredProgram:
+    """An accepted program with its story."""
+
+    program: Program
+    verdict: Verdict
+    attempts: int
+    """Programs verified until this one was accepted."""
+    vlm_calls: int
+    vlm_model: str
+    folder: Path
+
+
+class ProgramStore:
+    """``<root>/<task>/<vlm>/<key>/``: ``program.py``, ``verdict.json`` and the conversation.
+
+    ``verdict.json`` is written last: its presence means the entry is complete.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, task: str, vlm: str, ingredients: Mapping[str, Any]) -> Path:
+        """Where a program made of these ingredients lives; equal ingredients give an equal folder."""
+        text = json.dumps(ingredients, sort_keys=True)
+        return self.root / task / vlm / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @contextmanager
+    def lock(self, folder: Path, say: Any) -> Iterator[None]:
+        """Hold the entry while it is made; others wait, and then find it there."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{folder}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("another run is making this program; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def get(self, folder: Path) -> StoredProgram | None:
+        """The complete entry, or ``None``."""
+        path = folder / "verdict.json"
+        if not path.is_file():
+            return None
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        subtasks = tuple(SubTask(**row) for row in entry["subtasks"])
+        source = (folder / "program.py").read_text(encoding="utf-8")
+        checks = tuple(Check(**row) for row in entry["checks"])
+        return StoredProgram(
+            Program(subtasks, source),
+            Verdict(entry["accepted"], checks),
+            entry["attempts"],
+            entry["vlm_calls"],
+            entry["vlm_model"],
+            folder,
+        )
+
+    def put(self, stored: StoredProgram) -> None:
+        """Complete an entry whose conversation already lies in its folder."""
+        (stored.folder / "program.py").write_text(stored.program.source, encoding="utf-8")
+        entry = {
+            "accepted": stored.verdict.accepted,
+            "program_hash": stored.program.hash,
+            "attempts": stored.attempts,
+            "vlm_calls": stored.vlm_calls,
+            "vlm_model": stored.vlm_model,
+            "subtasks": [dataclasses.asdict(subtask) for subtask in stored.program.subtasks],
+            "checks": [dataclasses.asdict(check) for check in stored.verdict.checks],
+        }
+        temporary = stored.folder / "verdict.json.partial"
+        temporary.write_text(json.dumps(entry, indent=1), encoding="utf-8")
+        os.replace(temporary, stored.folder / "verdict.json")
+
+    @staticmethod
+    def copy(stored: StoredProgram, run_folder: Path) -> None:
+        """Put the program's files beside the run that uses it."""
+        for name in ("program.py", "verdict.json", "conversation.jsonl"):
+            shutil.copyfile(stored.folder / name, run_folder / name)

@@ -1,0 +1,1 @@
+"""Stage 2: messages -> reply, by whichever VLM the config names."""

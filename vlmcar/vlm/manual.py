@@ -1,0 +1,74 @@
+"""``vlm=manual``: a folder with the exact prompt and images per turn; someone puts the answer beside them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmcar.types import ConfigError, Message, Reply, VlmcarError
+from vlmcar.vlm.conversation import write_png
+
+
+@dataclass
+class Manual:
+    """Any chat page is a VLM: paste the prompt, attach the images, save the answer.
+
+    Turn n lies in ``<folder>/turn_<n>/``: ``prompt.md``, ``image_1.png``, ... The answer is expected in
+    ``answer.md`` there. Answers that already exist are read at once, so a stopped conversation goes on
+    where it was.
+    """
+
+    name: str
+    folder: str
+    answered_by: str
+    poll_seconds: float
+    timeout_minutes: float
+
+    def __post_init__(self) -> None:
+        if not self.answered_by.strip():
+            raise ConfigError('vlm.answered_by is empty: say who answers, as vlm.answered_by="a person"')
+        if self.poll_seconds <= 0 or self.timeout_minutes <= 0:
+            raise ConfigError("vlm.poll_seconds and vlm.timeout_minutes must be above 0")
+
+    def identity(self) -> Mapping[str, Any]:
+        return {"vlm": self.name, "answered_by": self.answered_by}
+
+    def reply(self, messages: Sequence[Message]) -> Reply:
+        """Write the turn, then wait for its answer.
+
+        Raises:
+            VlmcarError: the folder holds another conversation, or no answer came in time.
+        """
+        number = sum(message.role == "user" for message in messages)
+        folder = Path(self.folder) / f"turn_{number}"
+        self._write_turn(folder, messages)
+        answer = folder / "answer.md"
+        started = time.monotonic()
+        if not answer.exists():
+            print(f"manual VLM: read {folder / 'prompt.md'} and its images, write {answer}", flush=True)
+        while not (answer.exists() and answer.read_text(encoding="utf-8").strip()):
+            if time.monotonic() - started > 60 * self.timeout_minutes:
+                raise VlmcarError(f"no answer in {answer} after {self.timeout_minutes:g} minutes")
+            time.sleep(self.poll_seconds)
+        return Reply(
+            text=answer.read_text(encoding="utf-8"),
+            model=self.answered_by,
+            seconds=time.monotonic() - started,
+        )
+
+    def _write_turn(self, folder: Path, messages: Sequence[Message]) -> None:
+        text = messages[-1].text
+        if sum(message.role == "user" for message in messages) == 1:
+            text = "\n\n".join(message.text for message in messages)  # the system prompt stands before
+        folder.mkdir(parents=True, exist_ok=True)
+        prompt = folder / "prompt.md"
+        if prompt.exists() and prompt.read_text(encoding="utf-8") != text:
+            raise VlmcarError(
+                f"{prompt} belongs to another conversation; remove {folder.parent} or choose another vlm.folder"
+            )
+        for number, image in enumerate(messages[-1].images, start=1):
+            write_png(folder / f"image_{number}.png", image)
+        prompt.write_text(text, encoding="utf-8")  # last: whoever waits for it finds the images there

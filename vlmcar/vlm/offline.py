@@ -1,0 +1,80 @@
+"""``vlm=offline``: replays recorded conversations, to the letter and the pixel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vlmcar.types import ConfigError, Message, Reply, VlmcarError
+from vlmcar.vlm.conversation import FILE, digest, load
+
+
+class NotRecorded(VlmcarError):
+    """No recording answers exactly this conversation."""
+
+
+@dataclass
+class Offline:
+    """Answers a conversation that was recorded before, and no other.
+
+    An answer is replayed only to the same words and the same pixels that it was given to, so a changed
+    prompt, image or verification never meets an answer to something else.
+    """
+
+    name: str
+    recordings: str
+    """Folder with one recording per sub-folder, each as ``Conversation`` writes it."""
+
+    def __post_init__(self) -> None:
+        if not Path(self.recordings).is_dir():
+            raise ConfigError(
+                f"vlm.recordings={self.recordings} is no folder (run from the repository's root)"
+            )
+
+    def identity(self) -> Mapping[str, Any]:
+        sha = hashlib.sha256()
+        for folder in self._folders:
+            sha.update((folder / FILE).read_bytes())
+        return {"vlm": self.name, "recordings": sha.hexdigest()[:12]}
+
+    def reply(self, messages: Sequence[Message]) -> Reply:
+        """The recorded answer to these messages.
+
+        Raises:
+            NotRecorded: says how far a recording fits, and what else can answer.
+        """
+        answer = self._answers.get(digest(messages))
+        if answer is not None:
+            return answer
+        turns = sum(message.role == "user" for message in messages)
+        recorded = ", ".join(folder.name for folder in self._folders) or "none"
+        if turns == 1:
+            problem = f"no recording was made with these images and prompts (recorded: {recorded})"
+        else:
+            problem = (
+                f"the recording has no answer to turn {turns} as it is now: prompts, program screening or "
+                "verification settings differ from those it was made with"
+            )
+        raise NotRecorded(f"vlm=offline: {problem}. Use vlm=manual to answer by hand in any chat page.")
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        return sorted(path.parent for path in Path(self.recordings).glob(f"*/{FILE}"))
+
+    @cached_property
+    def _answers(self) -> dict[str, Reply]:
+        answers = {}
+        for folder in self._folders:
+            try:
+                messages, replies = load(folder)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise VlmcarError(f"the recording {folder} cannot be read: {error}") from None
+            remaining = iter(replies)
+            for position, message in enumerate(messages):
+                if message.role == "assistant":
+                    answers[digest(messages[:position])] = next(remaining)
+        return answers
