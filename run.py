@@ -3,14 +3,12 @@
 import hydra
 from omegaconf import DictConfig
 
-from vlmcar.cli import one_line_errors
+from vlmcar.cli import execute, one_line_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> None:
-    from vlmcar.pipeline import run
-
-    run(cfg)
+    execute(cfg)
 
 
 if __name__ == "__main__":

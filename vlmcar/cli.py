@@ -7,10 +7,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import ConfigError, VlmcarError
+
+_WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def execute(cfg: DictConfig) -> None:
+    """Run the pipeline for ``hydra.main``, which would put a line of its own before an error of ours.
+
+    In a sweep that line stays: it names the run that failed.
+    """
+    from vlmcar.pipeline import run
+
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        run(cfg)
+    else:
+        with one_line_errors():
+            run(cfg)
 
 
 @contextmanager
@@ -20,7 +39,7 @@ def one_line_errors() -> Iterator[None]:
     Exit status: 2 for a configuration that cannot run, 1 for a run that failed, 130 for Ctrl-C.
     ``HYDRA_FULL_ERROR=1`` shows every traceback.
     """
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+    if _WANTS_TRACEBACKS:
         yield
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing its own way
@@ -35,9 +54,13 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _one_line(error: BaseException) -> str:
-    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
-    noise = ("full_key:", "object_type=", "Set the environment variable HYDRA_FULL_ERROR", "To append to")
-    return " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
+    text = str(error).split("Config search path:")[0]
+    noise = ("full_key:", "object_type=", "To append to", "Key '")
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    line = " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
+    if line.startswith("Could not override"):
+        line += " There is no such setting; python run.py --cfg job lists them all."
+    return line
 
 
 def _leave(message: str, status: int) -> None:

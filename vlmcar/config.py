@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import VLM, ConfigError, Method, Task
 
@@ -84,10 +84,11 @@ def component(name: str, node: DictConfig) -> Any:
     Raises:
         ConfigError: unknown class, unknown or missing key, wrong type, or a value the class refuses.
     """
+    for key in sorted(OmegaConf.missing_keys(node)):
+        full = f"{name}.{key.removeprefix(f'{name}.')}"
+        raise ConfigError(f"{full} has no default: give it on the command line, as {full}=...")
     try:
-        values = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        raise ConfigError(f"{name}: {_first_line(error)} (give it on the command line)") from None
+        values = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{name}: {_first_line(error)}") from None
     assert isinstance(values, dict)

@@ -134,7 +134,7 @@ def test_ground_truth_follows_the_plan() -> None:
     pickup = list(expert.actions).index(PICKUP) + 1
     toggle = list(expert.actions).index(TOGGLE) + 1
     assert truth["holding_key"].argmax() == pickup
-    assert truth["a_door_is_open"].argmax() == toggle
+    assert truth["locked_door_open"].argmax() == toggle
     assert truth["on_goal"].nonzero()[0].tolist() == [len(expert.actions)]
 
 

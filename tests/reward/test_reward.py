@@ -171,7 +171,7 @@ def test_a_real_program_pays_the_expert_in_full_and_its_last_frame_too(
         venv.reset()
         rewards = [float(venv.step(np.array([action]))[1][0]) for action in expert.actions]
     truth = doorkey.truth(expert)
-    steps = [int(truth[name].argmax()) - 1 for name in ("holding_key", "a_door_is_open", "on_goal")]
+    steps = [int(truth[name].argmax()) - 1 for name in ("holding_key", "locked_door_open", "on_goal")]
     assert np.flatnonzero(rewards).tolist() == steps
     assert sum(rewards) == pytest.approx(1.0)
     assert rewards[-1] > 0  # the goal is only to be seen on the terminal frame

@@ -87,14 +87,15 @@ class MiniGrid:
         )
 
     def truth(self, trajectory: Trajectory) -> Mapping[str, NDArray[np.bool_]]:
-        from vlmcar.env.minigrid_truth import predicates
+        from vlmcar.env.minigrid_truth import Truth
 
         env = self._simulator
         env.reset(seed=trajectory.seed)
-        rows = [predicates(env)]
+        truth = Truth(env)
+        rows = [truth.predicates()]
         for action in trajectory.actions:
             env.step(int(action))
-            rows.append(predicates(env))
+            rows.append(truth.predicates())
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
     def make_env(self) -> Any:

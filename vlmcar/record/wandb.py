@@ -82,4 +82,4 @@ class WandB:
             return self.mode
         import wandb
 
-        return "online" if wandb.api.api_key else "offline"
+        return "online" if wandb.login(prompt=False) else "offline"

@@ -77,7 +77,8 @@ class Bookkeeper(BaseCallback):
         if self._due("record", self.settings.record_every):
             self.recorder.train_row(self.episodes.row(self.num_timesteps))
             self.episodes = _Episodes()
-        if self._due("eval", self.settings.eval_every):
+        last = self.num_timesteps >= self.settings.steps  # the final evaluation follows by itself
+        if self._due("eval", self.settings.eval_every) and not last:
             self.evaluate(self.settings.eval_episodes)
         self.recorder.progress(self.num_timesteps, self._last_success)
         return True

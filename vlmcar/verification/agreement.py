@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vlmcar.types import Judge, Program, Task, Trajectory
 from vlmcar.verification.episode import judge_episode
@@ -50,7 +51,8 @@ def agreement(
         program: whose sub-tasks are compared.
         task: gives the ground truth of each frame.
         trajectories: of any kinds.
-        predicates: sub-task name -> name of a predicate of ``task.truth``.
+        predicates: sub-task name -> predicates of ``task.truth`` joined by ``and`` and ``or`` (``and`` binds
+            more tightly), such as ``holding_key or locked_door_open``.
     """
     answers: dict[tuple[str, str], list[tuple[bool, bool]]] = {}  # (program says, ground truth says)
     for trajectory in trajectories:
@@ -59,13 +61,26 @@ def agreement(
         truth = task.truth(trajectory)
         for k, subtask in enumerate(program.subtasks):
             if subtask.name in predicates:
-                compared = zip(progress[:, k] >= 1.0, truth[predicates[subtask.name]], strict=True)
+                compared = zip(progress[:, k] >= 1.0, is_so(predicates[subtask.name], truth), strict=True)
                 answers.setdefault((trajectory.kind, subtask.name), []).extend(compared)
         complete = judge_episode(judge, trajectory).complete
         answers.setdefault((trajectory.kind, EPISODES), []).append((complete, trajectory.success))
     for (kind, name), pairs in answers.items():
         truth_name = "success" if name == EPISODES else predicates[name]
         yield _row(kind, name, truth_name, pairs)
+
+
+def is_so(expression: str, truth: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Evaluate ``a and b or c`` over predicates, each bool (steps + 1,).
+
+    Raises:
+        KeyError: an unknown predicate.
+    """
+    alternatives = [
+        np.logical_and.reduce([truth[name.strip()] for name in alternative.split(" and ")])
+        for alternative in expression.split(" or ")
+    ]
+    return np.asarray(np.logical_or.reduce(alternatives))
 
 
 def _row(kind: str, subtask: str, truth: str, pairs: Sequence[tuple[bool, bool]]) -> Agreement:

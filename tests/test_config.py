@@ -1,0 +1,190 @@
+"""Every yaml builds, and every mistake is one clear line at second 0."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from tests.conftest import ROOT
+from vlmcar.cli import one_line_errors
+from vlmcar.config import build, component, config_hash, method_name, vlm_name
+from vlmcar.types import VLM, ConfigError, VlmcarError
+
+Compose = Callable[..., DictConfig]
+GROUPS = (
+    "env",
+    "vlm",
+    "generation",
+    "sandbox",
+    "verification",
+    "method",
+    "reward",
+    "algorithm",
+    "training",
+    "logger",
+)
+CHOICES = [
+    (group, str(path.relative_to(ROOT / "conf" / group).with_suffix("")))
+    for group in GROUPS
+    for path in sorted((ROOT / "conf" / group).rglob("*.yaml"))
+]
+NEEDED = {"manual": ["vlm.answered_by=a person"]}
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=[f"{g}={c}" for g, c in CHOICES])
+def test_every_choice_builds_without_loading_anything(config: Compose, group: str, choice: str) -> None:
+    cfg = config(f"{group}={choice}", *NEEDED.get(choice, []))
+    built = getattr(build(cfg), group)
+    assert type(built).__module__.startswith(("vlmcar.", "baselines."))
+    if hasattr(built, "name") and choice != "minigrid":
+        assert built.name == choice.split("/")[-1]  # the same word in yaml, path and csv
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_experiment_builds_and_says_its_command(config: Compose, path: Path) -> None:
+    build(config(f"experiment={path.stem}"))
+    lines = path.read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# python run.py")
+    assert f"experiment={path.stem}" in lines[1]
+
+
+@pytest.mark.parametrize("choice", [c for g, c in CHOICES if g == "vlm"])
+def test_every_vlm_keeps_the_protocol(config: Compose, choice: str) -> None:
+    vlm = build(config(f"vlm={choice}", *NEEDED.get(choice, []))).vlm
+    assert isinstance(vlm, VLM)
+    assert vlm.identity()["vlm"] == choice
+
+
+BAD = [
+    (["algorithm.n_steps=7"], "n_steps=7 * num_envs=16 = 112 must be a multiple of batch_size=256"),
+    (["algorithm.learning_rate=fast"], "algorithm.learning_rate=fast"),
+    (["algorithm.learning_rate=0"], "learning_rate=0"),
+    (["algorithm.gamma=1.5"], "gamma=1.5"),
+    (["+algorithm.learning_rat=1"], "did you mean 'learning_rate'?"),
+    (["~algorithm.gamma"], "algorithm.gamma is missing"),
+    (["+sead=3"], "did you mean 'seed'?"),
+    (["seed=-1"], "seed=-1"),
+    (["seed=one"], "seed=one"),
+    (["stage=trian"], "stage=trian is none of train, generate"),
+    (["label=a/b"], "label=a/b"),
+    (["overwrite=maybe"], "overwrite=maybe"),
+    (["training.steps=100"], "less than one update"),
+    (["training.eval_every=0"], "eval_every=0"),
+    (["env.tile_size=2"], "tile_size=2"),
+    (["env.tile_size=big"], "env.tile_size=big"),
+    (["vlm=manual"], "vlm.answered_by has no default"),
+    (["vlm.recordings=nowhere"], "nowhere is no folder"),
+    (["generation.prompts=v99"], "there are v1"),
+    (["generation.program_attempts=0"], "program_attempts=0"),
+    (["verification.held_out_seed=10000"], "overlapping"),
+    (["verification.random_completes=2"], "fraction from 0 to 1"),
+    (["sandbox.memory_mb=-5"], "memory_mb"),
+    (["reward=potential", "reward.zero_terminal=true"], "method.env_reward"),
+    (["reward.weights=[-1,2]"], "weights"),
+    (["logger.mode=cloud"], "logger.mode=cloud"),
+    (["method._target_=vlmcar.nothing"], "method._target_=vlmcar.nothing"),
+    (["method._target_=vlmcar.types.VlmcarError"], "must be a dataclass"),
+    (["algorithm=dqn", "algorithm.buffer_size=10"], "buffer_size=10"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), BAD, ids=[" ".join(o) for o, _ in BAD])
+def test_a_mistake_is_one_line_that_says_what_is_wrong(
+    config: Compose, overrides: list[str], words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(config(*overrides))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+RUN_PY = [
+    (["env=minigird"], 2, "Could not find 'env/minigird'"),
+    (["algorithm.n_stepz=7"], 2, "n_stepz"),
+    (["algorithm.n_steps=7"], 2, "must be a multiple of batch_size=256"),
+    (["training.steps=[1"], 2, ""),
+    (["results=/proc/nothing"], 2, "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "status", "words"), RUN_PY, ids=[" ".join(o) for o, _, _ in RUN_PY])
+def test_run_py_prints_one_line_and_no_traceback(overrides: list[str], status: int, words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "run.py", *overrides], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == status
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("vlmcar: config error: ")
+    assert words in done.stderr
+
+
+def test_help_and_the_whole_config_are_readable() -> None:
+    done = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    for words in ("python run.py -m seed=0,1,2", "env/minigrid: doorkey_5x5", "method: sparse, vlmcar"):
+        assert words in done.stdout
+    done = subprocess.run(
+        [sys.executable, "run.py", "--cfg", "job"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert OmegaConf.create(done.stdout)["env"]["name"] == "doorkey_8x8"
+
+
+def test_the_sweep_covers_the_methods_by_itself(config: Compose) -> None:
+    with_hydra = OmegaConf.load(ROOT / "conf/config.yaml")
+    swept = with_hydra.hydra.sweeper.params.method.split(",")
+    assert set(swept) <= {path.stem for path in (ROOT / "conf/method").glob("*.yaml")}
+    assert swept[:2] == ["vlmcar", "sparse"]
+
+
+def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> None:
+    def hashed(*overrides: str) -> str:
+        cfg = config(*overrides)
+        return config_hash(cfg, build(cfg).method)
+
+    assert hashed() == hashed("seed=3", "results=elsewhere", "logger=none", "training.torch_threads=2")
+    assert hashed() != hashed("training.steps=400000")
+    assert hashed() != hashed("verification.random_completes=0.2")
+    assert hashed("method=sparse") != hashed()
+    # Who would have written a program, and how it is judged, is nothing to the sparse reward.
+    assert hashed("method=sparse") == hashed("method=sparse", "verification.random_completes=0.2")
+
+
+def test_names_in_paths(config: Compose) -> None:
+    built = build(config("method=sparse", "label=slow"))
+    assert (method_name(built), vlm_name(built)) == ("sparse-slow", "none")
+    built = build(config())
+    assert (method_name(built), vlm_name(built)) == ("vlmcar", "offline")
+
+
+def test_a_component_without_a_target_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no _target_"):
+        component("env", OmegaConf.create({"name": "x"}))
+
+
+@pytest.mark.parametrize(("error", "status"), [(ConfigError("a\nb"), 2), (VlmcarError("a"), 1)])
+def test_errors_a_user_can_act_on_become_one_line(
+    error: Exception, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with pytest.raises(SystemExit) as left, one_line_errors():
+        raise error
+    assert left.value.code == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        _ = 1 / 0

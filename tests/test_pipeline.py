@@ -1,0 +1,170 @@
+"""The main job end to end, on the smallest task: generated, verified, trained, recorded, reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from tests.conftest import ROOT
+from vlmcar.pipeline import run
+from vlmcar.types import VlmcarError
+
+Compose = Callable[..., DictConfig]
+QUICK = [
+    "env=minigrid/doorkey_5x5",
+    "logger=none",
+    "training.steps=4096",
+    "training.record_every=1024",
+    "training.eval_every=2048",
+    "training.eval_episodes=3",
+    "training.final_eval_episodes=4",
+    "training.checkpoint_every=2048",
+]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run_folder(results: Path, method: str = "vlmcar", seed: int = 0) -> Path:
+    vlm = "none" if method == "sparse" else "offline"
+    return results / "runs/minigrid-doorkey_5x5" / method / vlm / "ppo" / f"seed_{seed}"
+
+
+def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
+    config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = config(*QUICK, f"results={tmp_path}")
+    run(cfg)
+    folder = run_folder(tmp_path)
+    assert {path.name for path in folder.iterdir()} >= {
+        "config.yaml", "manifest.json", "conversation.jsonl", "program.py", "verdict.json",
+        "train.csv", "eval.csv", "checkpoint.zip", "policy.zip", "result.json",
+    }  # fmt: skip
+    result = json.loads((folder / "result.json").read_text())
+    assert result["method"] == "vlmcar"
+    assert result["judge"] == "programs"
+    assert result["sandbox"] == "process"
+    assert result["final_episodes"] == 4
+    assert result["vlm_calls"] >= 3
+    assert result["program_attempts"] >= 1
+    assert "not a named commercial model" in result["vlm_model"]
+    assert result["judged"]["frames_judged"] > 0
+    assert result["config_hash"] == json.loads((folder / "manifest.json").read_text())["config_hash"]
+    assert [int(row["steps"]) for row in rows(folder / "train.csv")] == [1024, 2048, 3072, 4096]
+    assert [int(row["steps"]) for row in rows(folder / "eval.csv")] == [0, 2048, 4096]
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["accepted"]
+    assert any(check["trajectories"] == "held_out/expert" for check in verdict["checks"])
+
+    before = (folder / "result.json").stat().st_mtime_ns
+    capsys.readouterr()
+    run(cfg)
+    assert "already complete" in capsys.readouterr().out
+    assert (folder / "result.json").stat().st_mtime_ns == before
+
+    with pytest.raises(VlmcarError, match="made with other settings"):
+        run(config(*QUICK, f"results={tmp_path}", "training.eval_episodes=5"))
+
+
+def test_same_seed_equal_rows_and_programs_are_made_once(
+    config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(config(*QUICK, f"results={tmp_path}"))
+    assert "verify: attempt 1" in capsys.readouterr().out
+    run(config(*QUICK, f"results={tmp_path}", "label=again"))
+    said = capsys.readouterr().out
+    assert "accepted earlier" in said
+    assert "verify" not in said
+    one, two = run_folder(tmp_path), run_folder(tmp_path, "vlmcar-again")
+    for name in ("train.csv", "eval.csv"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_a_task_without_a_recording_says_so_and_names_the_other_backends(
+    config: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(VlmcarError, match=r"no recording was made.*recorded: minigrid-.*vlm=manual"):
+        run(config(*QUICK, f"results={tmp_path}", "env.tile_size=8", "stage=generate"))
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(config: Compose, tmp_path: Path) -> None:
+    command = [*QUICK, f"results={tmp_path}", "method=sparse", "training.steps=200000"]
+    process = subprocess.Popen([sys.executable, "run.py", *command], cwd=ROOT, stdout=subprocess.DEVNULL)
+    checkpoint = run_folder(tmp_path, "sparse") / "checkpoint.json"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (run_folder(tmp_path, "sparse") / "result.json").exists()
+    steps = json.loads(checkpoint.read_text())["steps"]
+
+    # The budget is part of the settings, so the same command is shortened by hand here.
+    manifest = run_folder(tmp_path, "sparse") / "manifest.json"
+    done = subprocess.run(
+        [sys.executable, "run.py", *QUICK, f"results={tmp_path}", "method=sparse"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "other settings" in done.stderr
+    content = json.loads(manifest.read_text())
+    from vlmcar.config import build, config_hash
+
+    shorter = config(*QUICK, f"results={tmp_path}", "method=sparse", f"training.steps={steps + 4096}")
+    manifest.write_text(json.dumps({**content, "config_hash": config_hash(shorter, build(shorter).method)}))
+    run(shorter)
+    folder = run_folder(tmp_path, "sparse")
+    result = json.loads((folder / "result.json").read_text())
+    assert result["resumed_at"] == [steps]
+    trained = [int(row["steps"]) for row in rows(folder / "train.csv")]
+    assert trained == sorted(set(trained))
+    assert trained[-1] == steps + 4096
+
+
+def test_the_sweep_and_its_report(tmp_path: Path) -> None:
+    command = ["-m", *QUICK, "logger=wandb", "logger.mode=offline", f"results={tmp_path}", "seed=0"]
+    done = subprocess.run([sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for method in ("vlmcar", "sparse"):
+        folder = run_folder(tmp_path, method)
+        assert (folder / "result.json").is_file()
+        assert list(folder.rglob("*.wandb"))
+    report = tmp_path / "report"
+    done = subprocess.run(
+        [sys.executable, "-m", "vlmcar.report", "--results", str(tmp_path), "--out", str(report)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    text = (report / "report.md").read_text()
+    assert "vlmcar" in text
+    assert "sparse" in text
+    assert "not a named commercial model" in text
+    assert (report / "learning_curves.png").stat().st_size > 10_000
+
+
+def test_a_failing_run_in_a_sweep_is_named_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    command = [
+        "-m", *QUICK, f"results={tmp_path}", "method=sparse", "training.steps=2048", "seed=-1,0",
+    ]  # fmt: skip
+    done = subprocess.run([sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "seed=-1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (run_folder(tmp_path, "sparse") / "result.json").is_file()

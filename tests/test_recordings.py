@@ -1,0 +1,60 @@
+"""Every committed recording still fits today's prompts and is accepted on held-out levels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from omegaconf import DictConfig
+
+from tests.conftest import ROOT
+from vlmcar.config import build
+from vlmcar.pipeline import obtain_program
+from vlmcar.record.console import Console
+from vlmcar.verification.agreement import is_so
+from vlmcar.verification.store import ProgramStore
+from vlmcar.vlm.conversation import load
+
+TASKS = sorted((ROOT / "conf/env/minigrid").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
+def test_the_recording_is_accepted(
+    config: Callable[..., DictConfig], path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    built = build(config(f"env=minigrid/{path.stem}", f"results={tmp_path}"))
+    stored = obtain_program(built, Console("test"))
+    assert stored.verdict.accepted
+    assert ProgramStore(tmp_path / "programs").get(stored.folder) == stored
+
+    recording = ROOT / "results/recordings" / built.env.id
+    messages, replies = load(recording)
+    assert len(replies) == stored.vlm_calls, "the recording goes on after the program was accepted"
+    assert messages[-1].text.count(stored.program.source) == 1
+    assert all("not a named commercial model" in reply.model for reply in replies)
+    truth = yaml.safe_load((recording / "truth.yaml").read_text())
+    assert set(truth) <= {subtask.name for subtask in stored.program.subtasks}
+    known = built.env.truth(built.env.expert(0))
+    for expression in truth.values():
+        is_so(expression, known)
+
+
+def test_the_default_configuration_is_what_was_recorded() -> None:
+    assert {path.stem for path in TASKS} == {
+        path.name.removeprefix("minigrid-")
+        for path in (ROOT / "results/recordings").iterdir()
+        if path.is_dir()
+    }
+
+
+def test_the_recordings_say_who_answered() -> None:
+    text = (ROOT / "results/recordings/README.md").read_text()
+    assert "not by a named commercial model" in " ".join(text.split())
+    for folder in (ROOT / "results/recordings").iterdir():
+        if folder.is_dir():
+            lines = (folder / "conversation.jsonl").read_text(encoding="utf-8").splitlines()
+            assert json.loads(lines[0])["role"] == "system"
