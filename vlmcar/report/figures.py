@@ -148,7 +148,14 @@ def footer(runs: pd.DataFrame, panels: Iterable[Panel], command: str) -> list[st
     if any((curve.num_runs < curve.num_runs.max()).any() for curve in curves):
         gaps.append("Dashed: not all seeds have data there.")
     lines = [f"VLM: {vlm_text(runs)}.", f"Judge: {judge_text(runs)}.", f"{seeds} {interval_text(counts)}"]
-    return [*lines, " ".join(gaps), f"Made by: {command}"]
+    return [*lines, " ".join(gaps), f"Runs: {_commands(runs)}. Drawn by: {command}"]
+
+
+def _commands(runs: pd.DataFrame) -> str:
+    """The command lines that made the runs, the first two where there are many."""
+    commands = distinct(runs["command"])
+    more = f" and {len(commands) - 2} more" if len(commands) > 2 else ""
+    return "; ".join(commands[:2]) + more
 
 
 def interval_text(counts: Sequence[int]) -> str:

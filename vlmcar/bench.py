@@ -1,0 +1,102 @@
+"""``make bench``: training steps per second of every method, interleaved in one process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from vlmcar.config import Components, build
+from vlmcar.pipeline import obtain_program
+from vlmcar.record.console import Console
+from vlmcar.record.manifest import provenance
+from vlmcar.reward.vector import RewardVecEnv
+from vlmcar.types import Judge
+
+
+class Contestant:
+    """One method in training, measured a few thousand steps at a time."""
+
+    def __init__(self, built: Components, console: Console) -> None:
+        self.name = built.method.name
+        stored = obtain_program(built, console) if built.method.needs_program else None
+        self.judge: Judge | None = built.method.judge(stored.program if stored else None, built.sandbox)
+        num_envs = built.algorithm.num_envs
+        venv = built.env.make_vec(num_envs, range(num_envs), frames=self.judge is not None, auto_reset=True)
+        self.model = built.algorithm.model(
+            RewardVecEnv(venv, self.judge, built.reward, built.method.env_reward), built.seed
+        )
+        self.rates: list[float] = []
+
+    def run(self, steps: int) -> float:
+        """Train on, and return the steps per second."""
+        first, started = self.model.num_timesteps, time.perf_counter()
+        self.model.learn(steps, reset_num_timesteps=False)
+        return float((self.model.num_timesteps - first) / (time.perf_counter() - started))
+
+    def close(self) -> None:
+        if self.judge is not None:
+            self.judge.close()
+
+
+def bench(env: str, rounds: int, steps: int) -> dict[str, Any]:
+    """Measure ``vlmcar`` and ``sparse`` in turn; the ratio of each pair is what can be quoted.
+
+    Args:
+        env: a choice of the config group ``env``.
+        rounds: measured rounds, after one that warms up.
+        steps: environment steps per method and round.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+        configs = [compose("config", [f"env={env}", f"method={name}"]) for name in ("vlmcar", "sparse")]
+    contestants = [Contestant(build(cfg), Console("bench")) for cfg in configs]
+    for number in range(rounds + 1):
+        for contestant in contestants:
+            rate = contestant.run(steps)
+            if number > 0:
+                contestant.rates.append(rate)
+        shown = ", ".join(f"{c.name} {c.rates[-1]:,.0f}" for c in contestants if c.rates)
+        print(f"round {number} of {rounds}: {shown or 'warm-up'} steps/s", flush=True)
+    judged, unjudged = (contestant.rates for contestant in contestants)
+    ratios = [one / other for one, other in zip(judged, unjudged, strict=True)]
+    for contestant in contestants:
+        contestant.close()
+    return {
+        "env": env,
+        "steps_per_round": steps,
+        "steps_per_second": {c.name: _spread(c.rates) for c in contestants},
+        "ratio_vlmcar_to_sparse": _spread(ratios),
+        **provenance(),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="minigrid", help="a choice of conf/env (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=8192, help="steps per round (default: %(default)s)")
+    parser.add_argument("--out", default="results/bench.json", help="default: %(default)s")
+    chosen = parser.parse_args()
+    result = bench(chosen.env, chosen.rounds, chosen.steps)
+    out = Path(chosen.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for name, spread in {**result["steps_per_second"], "ratio": result["ratio_vlmcar_to_sparse"]}.items():
+        print(f"{name:>8}: median {spread['median']:,.2f}  [{spread['min']:,.2f}, {spread['max']:,.2f}]")
+    print(f"written: {out}")
+
+
+if __name__ == "__main__":
+    main()
