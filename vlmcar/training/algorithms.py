@@ -68,35 +68,9 @@ class _Algorithm:
 
 
 @dataclass
-class PPO(_Algorithm):
+class _OnPolicy(_Algorithm):
     n_steps: int
-    batch_size: int
-    n_epochs: int
-    gae_lambda: float
-    clip_range: float
-    ent_coef: float
-    vf_coef: float
-    max_grad_norm: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("n_steps", "batch_size", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
-        if (self.n_steps * self.num_envs) % self.batch_size:
-            raise ConfigError(
-                f"algorithm.n_steps={self.n_steps} * num_envs={self.num_envs} = {self.n_steps * self.num_envs} "
-                f"must be a multiple of batch_size={self.batch_size}, or the last minibatch is cut short"
-            )
-
-    @property
-    def steps_per_update(self) -> int:
-        return self.n_steps * self.num_envs
-
-
-@dataclass
-class A2C(_Algorithm):
-    n_steps: int
+    """Steps per environment and update."""
     gae_lambda: float
     ent_coef: float
     vf_coef: float
@@ -110,6 +84,29 @@ class A2C(_Algorithm):
     @property
     def steps_per_update(self) -> int:
         return self.n_steps * self.num_envs
+
+
+@dataclass
+class PPO(_OnPolicy):
+    batch_size: int
+    n_epochs: int
+    clip_range: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("batch_size", "n_epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        if self.steps_per_update % self.batch_size:
+            raise ConfigError(
+                f"algorithm.n_steps={self.n_steps} * num_envs={self.num_envs} = {self.steps_per_update} "
+                f"must be a multiple of batch_size={self.batch_size}, or the last minibatch is cut short"
+            )
+
+
+@dataclass
+class A2C(_OnPolicy):
+    """Advantage actor-critic; its settings are those of every on-policy algorithm here."""
 
 
 @dataclass
