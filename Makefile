@@ -36,7 +36,7 @@ smoke: $(READY) ## the main job in small, from generation to report, in a folder
 	$(BIN)/python run.py -m experiment=smoke method=vlmcar,sparse seed=0
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
 
-bench: $(READY) ## steps per second of every method, interleaved
+bench: $(READY) ## steps per second of vlmcar and sparse, interleaved
 	$(BIN)/python -m vlmcar.bench
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs

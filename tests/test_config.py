@@ -63,7 +63,7 @@ def test_every_experiment_builds_and_says_its_command(config: Compose, path: Pat
 def test_every_vlm_keeps_the_protocol(config: Compose, choice: str) -> None:
     vlm = build(config(f"vlm={choice}", *NEEDED.get(choice, []))).vlm
     assert isinstance(vlm, VLM)
-    assert vlm.identity()["vlm"] == choice
+    assert vlm.identity([])["vlm"] == choice
 
 
 BAD = [
@@ -96,6 +96,18 @@ BAD = [
     (["method._target_=vlmcar.nothing"], "method._target_=vlmcar.nothing"),
     (["method._target_=vlmcar.types.VlmcarError"], "must be a dataclass"),
     (["algorithm=dqn", "algorithm.buffer_size=10"], "buffer_size=10"),
+    (["algorithm.learning_rate=nan"], "learning_rate=nan must be a finite number"),
+    (["algorithm.gae_lambda=5"], "gae_lambda=5"),
+    (["algorithm.batch_size=1"], "batch_size=1"),
+    (["method.env_reward=inf"], "env_reward=inf must be a finite number"),
+    (["seed=4294967296"], "seed=4294967296"),
+    (["results=1"], "must be the path of a folder"),
+    (["label=null"], "'label' is missing or null"),
+    (["~logger"], "'logger' is missing or null"),
+    (["training.eval_seed=20005"], "held_out set"),
+    (["training.eval_seed=9990"], "feedback set"),
+    (["verification.feedback_seed=-50"], "0 or more"),
+    (["env.image_seed=-1"], "image_seed=-1"),
 ]
 
 
@@ -115,6 +127,7 @@ RUN_PY = [
     (["algorithm.n_steps=7"], 2, "must be a multiple of batch_size=256"),
     (["training.steps=[1"], 2, ""),
     (["results=/proc/nothing"], 2, "cannot be written"),
+    (["logger=null"], 2, "Config group override"),
 ]
 
 
@@ -151,8 +164,9 @@ def test_the_sweep_covers_the_methods_by_itself(config: Compose) -> None:
 def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> None:
     def hashed(*overrides: str) -> str:
         cfg = config(*overrides)
-        return config_hash(cfg, build(cfg).method)
+        return config_hash(cfg, build(cfg))
 
+    assert hashed() == hashed("training.steps=300000", "env.steps=1", "sandbox.startup_seconds=9")
     assert hashed() == hashed("seed=3", "results=elsewhere", "logger=none", "training.torch_threads=2")
     assert hashed() != hashed("training.steps=400000")
     assert hashed() != hashed("verification.random_completes=0.2")

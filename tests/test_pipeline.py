@@ -17,7 +17,9 @@ from omegaconf import DictConfig
 
 from tests.conftest import ROOT
 from vlmcar.pipeline import run
+from vlmcar.record.folder import RunFolder
 from vlmcar.types import VlmcarError
+from vlmcar.vlm.conversation import digest, load
 
 Compose = Callable[..., DictConfig]
 QUICK = [
@@ -107,14 +109,20 @@ def test_a_task_without_a_recording_says_so_and_names_the_other_backends(
 def test_a_killed_run_goes_on_from_its_checkpoint(config: Compose, tmp_path: Path) -> None:
     command = [*QUICK, f"results={tmp_path}", "method=sparse", "training.steps=200000"]
     process = subprocess.Popen([sys.executable, "run.py", *command], cwd=ROOT, stdout=subprocess.DEVNULL)
-    checkpoint = run_folder(tmp_path, "sparse") / "checkpoint.json"
+    folder = RunFolder(run_folder(tmp_path, "sparse"))
     deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
+    while folder.checkpoint_steps() is None and time.monotonic() < deadline:
         time.sleep(0.05)
+    again = subprocess.run(
+        [sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert "going on in another process" in again.stderr
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (run_folder(tmp_path, "sparse") / "result.json").exists()
-    steps = json.loads(checkpoint.read_text())["steps"]
+    assert not (folder.path / "result.json").exists()
+    steps = folder.checkpoint_steps()
+    assert steps is not None
 
     # The budget is part of the settings, so the same command is shortened by hand here.
     manifest = run_folder(tmp_path, "sparse") / "manifest.json"
@@ -128,24 +136,69 @@ def test_a_killed_run_goes_on_from_its_checkpoint(config: Compose, tmp_path: Pat
     from vlmcar.config import build, config_hash
 
     shorter = config(*QUICK, f"results={tmp_path}", "method=sparse", f"training.steps={steps + 4096}")
-    manifest.write_text(json.dumps({**content, "config_hash": config_hash(shorter, build(shorter).method)}))
+    manifest.write_text(json.dumps({**content, "config_hash": config_hash(shorter, build(shorter))}))
     run(shorter)
-    folder = run_folder(tmp_path, "sparse")
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads((folder.path / "result.json").read_text())
     assert result["resumed_at"] == [steps]
-    trained = [int(row["steps"]) for row in rows(folder / "train.csv")]
+    assert [session["first_step"] for session in result["sessions"]] == [0, steps]
+    trained = [int(row["steps"]) for row in rows(folder.path / "train.csv")]
     assert trained == sorted(set(trained))
     assert trained[-1] == steps + 4096
+
+
+def test_a_program_changed_by_hand_is_not_verified_any_more(config: Compose, tmp_path: Path) -> None:
+    cfg = config(*QUICK, f"results={tmp_path}", "stage=generate")
+    run(cfg)
+    (path,) = tmp_path.glob("programs/*/*/*/program.py")
+    path.write_text(path.read_text() + "\n# kinder\n")
+    with pytest.raises(VlmcarError, match="not the program that was verified"):
+        run(cfg)
+
+
+def test_the_manual_backend_makes_a_program_and_records_it(
+    config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The committed answers, given by hand: what comes out is the committed recording."""
+    recorded = ROOT / "results/recordings/minigrid-doorkey_5x5"
+    answers = [reply.text for reply in load(recorded)[1]]
+    for turn, answer in enumerate(answers, start=1):
+        folder = tmp_path / "manual/doorkey_5x5" / f"turn_{turn}"
+        folder.mkdir(parents=True)
+        (folder / "answer.md").write_text(answer, encoding="utf-8")
+    monkeypatch.setattr("vlmcar.obtain.RECORDINGS", tmp_path / "recordings")
+    manual = ["vlm=manual", "vlm.answered_by=a test", "vlm.poll_seconds=0.01", "generation.record=true"]
+    run(config(*QUICK, *manual, f"results={tmp_path}", "stage=generate"))
+    messages, replies = load(tmp_path / "recordings/minigrid-doorkey_5x5")
+    assert digest(messages) == digest(load(recorded)[0])
+    assert {reply.model for reply in replies} == {"a test"}
+
+
+def test_a_rejection_ends_the_run_with_one_line_and_records_nothing(
+    config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vlmcar.obtain.RECORDINGS", tmp_path / "recordings")
+    strict = ["verification.frame_milliseconds=0.000001", "generation.program_attempts=1"]
+    with pytest.raises(VlmcarError, match=r"no program was accepted in 1 attempts.*fast_enough"):
+        run(config(*QUICK, *strict, "generation.record=true", f"results={tmp_path}"))
+    assert not (tmp_path / "recordings").exists()
+    assert list(tmp_path.glob("programs/*/*/*/conversation.jsonl"))
 
 
 def test_the_sweep_and_its_report(tmp_path: Path) -> None:
     command = ["-m", *QUICK, "logger=wandb", "logger.mode=offline", f"results={tmp_path}", "seed=0"]
     done = subprocess.run([sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    ids = set()
     for method in ("vlmcar", "sparse"):
         folder = run_folder(tmp_path, method)
         assert (folder / "result.json").is_file()
         assert list(folder.rglob("*.wandb"))
+        load(folder) if method == "vlmcar" else None
+    ids = [
+        json.loads((run_folder(tmp_path, m) / "manifest.json").read_text())["wandb_id"]
+        for m in ("vlmcar", "sparse")
+    ]
+    assert len(set(ids)) == 2
     report = tmp_path / "report"
     done = subprocess.run(
         [sys.executable, "-m", "vlmcar.report", "--results", str(tmp_path), "--out", str(report)],
@@ -165,6 +218,7 @@ def test_a_failing_run_in_a_sweep_is_named_and_does_not_stop_the_others(tmp_path
     ]  # fmt: skip
     done = subprocess.run([sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
+    assert "vlmcar: failed (" in done.stderr
     assert "seed=-1" in done.stderr
     assert "Traceback" not in done.stderr
     assert (run_folder(tmp_path, "sparse") / "result.json").is_file()

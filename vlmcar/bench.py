@@ -1,4 +1,4 @@
-"""``make bench``: training steps per second of every method, interleaved in one process."""
+"""``make bench``: training steps per second of VLM-CaR and the sparse reward, interleaved in one process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from vlmcar.config import Components, build
-from vlmcar.pipeline import obtain_program
+from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.record.manifest import provenance
 from vlmcar.reward.vector import RewardVecEnv
@@ -55,7 +55,10 @@ def bench(env: str, rounds: int, steps: int) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
-    with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+    conf = Path("conf").resolve()
+    if not (conf / "config.yaml").is_file():
+        raise SystemExit("vlmcar.bench: there is no conf/config.yaml here; run it from the repository's root")
+    with initialize_config_dir(str(conf), version_base="1.3"):
         configs = [compose("config", [f"env={env}", f"method={name}"]) for name in ("vlmcar", "sparse")]
     contestants = [Contestant(build(cfg), Console("bench")) for cfg in configs]
     for number in range(rounds + 1):

@@ -26,7 +26,12 @@ def execute(cfg: DictConfig) -> None:
     from vlmcar.pipeline import run
 
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        run(cfg)
+        try:
+            run(cfg, bar=False)  # two bars at once would overwrite each other
+        except VlmcarError as error:
+            chosen = ", ".join(HydraConfig.get().overrides.task)
+            print(f"vlmcar: failed ({chosen}): {_one_line(error)}", file=sys.stderr, flush=True)
+            raise
     else:
         with one_line_errors():
             run(cfg)
@@ -49,17 +54,21 @@ def one_line_errors() -> Iterator[None]:
         _leave(f"config error: {_one_line(error)}", 2)
     except VlmcarError as error:
         _leave(_one_line(error), 1)
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):  # Hydra's own, for group=null
+            raise
+        _leave(f"config error: {_one_line(error)}", 2)
     except KeyboardInterrupt:
         _leave("stopped; the same command goes on from the last checkpoint", 130)
 
 
 def _one_line(error: BaseException) -> str:
     text = str(error).split("Config search path:")[0]
-    noise = ("full_key:", "object_type=", "To append to", "Key '")
+    noise = ("full_key:", "object_type=", "To append to")
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     line = " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
-    if line.startswith("Could not override"):
-        line += " There is no such setting; python run.py --cfg job lists them all."
+    if "Could not override" in line:
+        line += " (python run.py --cfg job lists all settings)"
     return line
 
 

@@ -6,7 +6,9 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
@@ -17,13 +19,19 @@ from vlmcar.types import VLM, ConfigError, Method, Task
 
 STAGES = ("train", "generate", "agreement")
 
-# What a run's outcome depends on; the first two lists are all for a method that has no judge.
+# What a run's outcome depends on; only the first list for a method without a program.
 _ALWAYS = ("env", "method", "algorithm", "training")
 _WITH_PROGRAM = ("vlm", "generation", "sandbox", "verification", "reward")
 _COMPONENTS = (*_ALWAYS, *_WITH_PROGRAM, "logger")
 _VALUES = ("stage", "seed", "results", "label", "overwrite")
 # Settings that change no number of a run.
-_IRRELEVANT = {"training": ("checkpoint_every", "torch_threads"), "generation": ("record",)}
+_IRRELEVANT = {
+    "env": ("steps",),  # training.steps says what was used
+    "training": ("checkpoint_every", "torch_threads"),
+    "generation": ("record",),
+    "sandbox": ("startup_seconds",),
+    "vlm": ("folder", "poll_seconds", "timeout_minutes", "recordings"),
+}
 
 
 @dataclass
@@ -53,6 +61,9 @@ def build(cfg: DictConfig) -> Components:
     Raises:
         ConfigError: with one line that names the key, the value and what would be right.
     """
+    for name in (*_COMPONENTS, *_VALUES):
+        if name not in cfg or cfg[name] is None:
+            raise ConfigError(f"'{name}' is missing or null; python run.py --help lists the choices")
     for key in cfg:
         if key not in (*_COMPONENTS, *_VALUES, "experiment"):
             raise ConfigError(f"'{key!s}' is no setting{_did_you_mean(str(key), (*_COMPONENTS, *_VALUES))}")
@@ -60,8 +71,10 @@ def build(cfg: DictConfig) -> Components:
     values = {name: cfg[name] for name in _VALUES}
     if values["stage"] not in STAGES:
         raise ConfigError(f"stage={values['stage']} is none of {', '.join(STAGES)}")
-    if not isinstance(values["seed"], int) or isinstance(values["seed"], bool) or values["seed"] < 0:
-        raise ConfigError(f"seed={values['seed']} must be a whole number, 0 or more")
+    if type(values["seed"]) is not int or not 0 <= values["seed"] < 2**32:
+        raise ConfigError(f"seed={values['seed']} must be a whole number from 0 to 2^32 - 1")
+    if not isinstance(values["results"], str):
+        raise ConfigError(f"results={values['results']} must be the path of a folder")
     if not isinstance(values["overwrite"], bool):
         raise ConfigError(f"overwrite={values['overwrite']} must be true or false")
     values["label"] = str(values["label"])
@@ -118,23 +131,32 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
             schema[key] = value
         except OmegaConfBaseException as error:
             raise ConfigError(f"{name}.{key}={value}: {_first_line(error)}") from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{name}.{key}={value} must be a finite number")
     return OmegaConf.to_object(schema)  # runs __post_init__, whose ConfigError passes through
 
 
 def _check_together(built: Components) -> None:
     """What no component can see alone."""
     built.algorithm.check_budget(built.training.steps)
+    evaluated = set(range(built.training.eval_seed, built.training.eval_seed + built.training.most_episodes))
+    for which in ("feedback", "held_out"):
+        if evaluated & set(built.verification.seeds(which)):
+            raise ConfigError(
+                f"training.eval_seed={built.training.eval_seed} gives levels that verification's {which} set has, "
+                "too; evaluation needs levels of its own"
+            )
     check_reward = getattr(built.reward, "check_with", None)
     if check_reward and built.method.needs_program:
         check_reward(built.method.env_reward)
 
 
-def config_hash(cfg: DictConfig, method: Method) -> str:
+def config_hash(cfg: DictConfig, built: Components) -> str:
     """12 hex digits over the settings that the run's numbers depend on, the seed left out.
 
     A method without a program does not depend on who would have written one.
     """
-    names = _ALWAYS + (_WITH_PROGRAM if method.needs_program else ())
+    names = _ALWAYS + (_WITH_PROGRAM if built.method.needs_program else ())
     relevant: dict[str, Any] = {}
     for name in names:
         values = OmegaConf.to_container(cfg[name], resolve=True)
@@ -151,6 +173,12 @@ def vlm_name(built: Components) -> str:
 def method_name(built: Components) -> str:
     """The method's folder: its name, and the label of a variant."""
     return f"{built.method.name}-{built.label}" if built.label else built.method.name
+
+
+def run_path(built: Components) -> Path:
+    """``<results>/runs/<env>/<method>/<vlm>/<algorithm>/seed_<n>``."""
+    parts = (built.env.id, method_name(built), vlm_name(built), built.algorithm.name, f"seed_{built.seed}")
+    return Path(built.results, "runs", *parts)
 
 
 def _did_you_mean(word: str, known: Any) -> str:

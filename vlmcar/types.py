@@ -84,8 +84,8 @@ class VLM(Protocol):
     name: str
     """Used in paths and csv files; the same word as ``vlm=<name>``."""
 
-    def identity(self) -> Mapping[str, Any]:
-        """All that can change its answers, and nothing else; part of the key of stored programs."""
+    def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
+        """All that can change its answers about these images, and nothing else: the key of stored programs."""
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """Answer the conversation so far; its last message is the user's."""

@@ -17,6 +17,9 @@ from vlmcar.vlm.conversation import load
 SUBTASKS = '```json\n[{"name": "get_key", "description": "The key is gone."}]\n```'
 
 
+ROOM = "1. A room.\n2. The key is gone.\n3. Take the key.\n4. The place of the key."
+
+
 def program(value: str) -> str:
     return f'```python\n"""A key."""\n\n\ndef get_key(initial, frame):\n    return {value}\n```'
 
@@ -40,7 +43,7 @@ def generate(vlm: Scripted, tmp_path: Path, verify=None, **settings: int):
 
 
 def test_three_turns_when_all_goes_well(tmp_path: Path) -> None:
-    vlm = Scripted("a room", SUBTASKS, program("True"))
+    vlm = Scripted(ROOM, SUBTASKS, program("True"))
     made = generate(vlm, tmp_path)
     assert made.verdict.accepted
     assert made.attempts == 1
@@ -53,22 +56,28 @@ def test_three_turns_when_all_goes_well(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_reply_gets_one_precise_repair_turn(tmp_path: Path) -> None:
-    vlm = Scripted("a room", "first the key, then the door", SUBTASKS, program("True"))
+    vlm = Scripted(ROOM, "first the key, then the door", SUBTASKS, program("True"))
     made = generate(vlm, tmp_path)
     assert made.verdict.accepted
     assert "no fenced block marked `json`" in vlm.seen[2][-1].text
     assert [m.text for m in load(tmp_path)[0] if m.role == "assistant"][1] == "first the key, then the door"
 
 
+def test_a_refusal_to_describe_is_asked_again(tmp_path: Path) -> None:
+    vlm = Scripted("I cannot help with that.", ROOM, SUBTASKS, program("True"))
+    assert generate(vlm, tmp_path).verdict.accepted
+    assert "no answer numbered 1, 2, 3, 4" in vlm.seen[1][-1].text
+
+
 def test_replies_that_stay_unreadable_end_the_conversation(tmp_path: Path) -> None:
-    vlm = Scripted("a room", "no", "no again", "never asked")
+    vlm = Scripted(ROOM, "no", "no again", "never asked")
     with pytest.raises(GenerationFailed, match=r"after 2 replies.*json"):
         generate(vlm, tmp_path)
     assert vlm.answers == ["never asked"]
 
 
 def test_a_rejected_program_is_repaired_with_the_feedback_and_its_pictures(tmp_path: Path) -> None:
-    vlm = Scripted("a room", SUBTASKS, program("False"), program("0.5"), program("True"))
+    vlm = Scripted(ROOM, SUBTASKS, program("False"), program("0.5"), program("True"))
     made = generate(vlm, tmp_path)
     assert made.attempts == 3
     assert made.verdict.accepted
@@ -80,7 +89,7 @@ def test_a_rejected_program_is_repaired_with_the_feedback_and_its_pictures(tmp_p
 
 
 def test_attempts_are_bounded_and_the_last_verdict_is_returned(tmp_path: Path) -> None:
-    vlm = Scripted("a room", SUBTASKS, program("False"), program("0.5"), program("0.1"), "never asked")
+    vlm = Scripted(ROOM, SUBTASKS, program("False"), program("0.5"), program("0.1"), "never asked")
     made = generate(vlm, tmp_path)
     assert not made.verdict.accepted
     assert made.attempts == 3
@@ -88,7 +97,7 @@ def test_attempts_are_bounded_and_the_last_verdict_is_returned(tmp_path: Path) -
 
 
 def test_the_stored_conversation_is_valid_json_lines(tmp_path: Path) -> None:
-    generate(Scripted("a room é", SUBTASKS, program("True")), tmp_path)
+    generate(Scripted(ROOM + " é", SUBTASKS, program("True")), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "conversation.jsonl").read_text().splitlines()]
     assert [row["role"] for row in rows] == ["system"] + ["user", "assistant"] * 3
     assert rows[2]["reply"]["model"] == "scripted"

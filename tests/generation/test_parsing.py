@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from vlmcar.generation.parsing import (
     UnreadableReply,
+    read_description,
     read_program,
     read_repair,
     read_subtasks,
-    read_text,
 )
 from vlmcar.generation.prompts import Prompts
 from vlmcar.types import ConfigError, SubTask
@@ -101,9 +101,12 @@ def test_a_repair_may_replace_the_subtasks() -> None:
     assert read_repair(fenced("python", SOURCE), TWO, 8).subtasks == TWO
 
 
-def test_an_empty_reply_is_unreadable() -> None:
-    with pytest.raises(UnreadableReply, match="empty"):
-        read_text(" \n")
+def test_a_description_answers_all_four_questions() -> None:
+    text = "1. A room.\n**2.** The key is gone.\n3) Take it.\n## 4. The walls stay."
+    assert read_description(text) == text
+    for refusal in (" \n", "I cannot help with that.", text.replace("3)", "-")):
+        with pytest.raises(UnreadableReply, match="no answer numbered"):
+            read_description(refusal)
 
 
 @given(st.text(alphabet=st.sampled_from('`python json\n[]{}":,def_x()\0é'), max_size=300))

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from vlmcar.record.folder import CHECKPOINT, EVAL, MANIFEST, RESULT, TRAIN, OtherConfig, RunFolder
+from vlmcar.types import VlmcarError
 
 
 class Model:
+    """Saves as Stable-Baselines3 does: a zip with the number of steps in it."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
     def save(self, path: Path) -> None:
-        Path(path).write_text("weights", encoding="utf-8")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("data", json.dumps({"num_timesteps": self.steps}))
 
 
 @pytest.fixture
@@ -45,11 +53,12 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_drops_later_rows(folder: R
     for steps in (0, 100, 200, 300):
         folder.append(EVAL, {"steps": steps, "success_rate": steps / 400})
         folder.append(TRAIN, {"steps": steps, "reward_return": float("nan")})
-    folder.save_checkpoint(Model(), 200)
+    folder.save_checkpoint(Model(200))
     with (folder.path / EVAL).open("a") as file:
         file.write("40")  # killed in the middle of a line
     assert folder.claim("abc", overwrite=False) == "resume"
-    assert folder.rewind() == 200
+    assert folder.checkpoint_steps() == 200
+    folder.rewind(200)
     assert [row["steps"] for row in rows(folder, EVAL)] == ["0", "100", "200"]
     assert [row["reward_return"] for row in rows(folder, TRAIN)] == ["", "", ""]
     assert (folder.path / EVAL).read_text().endswith("\n")
@@ -65,11 +74,25 @@ def test_a_run_with_other_settings_is_refused_unless_told(folder: RunFolder) -> 
 
 
 def test_a_broken_manifest_or_checkpoint_is_not_trusted(folder: RunFolder) -> None:
-    (folder.path / CHECKPOINT).write_text("weights")
-    (folder.path / "checkpoint.json").write_text('{"steps": ')
+    (folder.path / CHECKPOINT).write_text("half a zip")
     assert folder.claim("abc", overwrite=False) == "new"
     (folder.path / MANIFEST).write_text("[]")
     assert folder.claim("other", overwrite=False) == "new"
+
+
+def test_a_result_without_manifest_is_not_thrown_away(folder: RunFolder) -> None:
+    folder.write_json(RESULT, {"final_success": 1.0})
+    (folder.path / MANIFEST).unlink()
+    with pytest.raises(OtherConfig, match="without a manifest"):
+        folder.claim("abc", overwrite=False)
+    assert (folder.path / RESULT).exists()
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(folder: RunFolder) -> None:
+    with folder.lock(), pytest.raises(VlmcarError, match="another process"), RunFolder(folder.path).lock():
+        pass
+    with folder.lock():
+        pass
 
 
 def test_first_step_with_success(folder: RunFolder) -> None:

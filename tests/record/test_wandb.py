@@ -16,6 +16,7 @@ def test_an_offline_run_keeps_config_curves_images_program_and_result(tmp_path: 
     manifest = {
         "env": "e",
         "method": "m",
+        "label": "x",
         "vlm": "v",
         "algorithm": "a",
         "seed": 0,
@@ -26,7 +27,7 @@ def test_an_offline_run_keeps_config_curves_images_program_and_result(tmp_path: 
     logger.log({"eval/success_rate": 0.5, "train/subtasks_done": float("nan")}, 5)
     logger.images({"task/initial": np.zeros((4, 4, 3), dtype=np.uint8)})
     logger.text("program/source", "def f(): return 1 < 2")
-    assert logger._run.group == "e/m/v/a"
+    assert logger._run.group == "e/m/x/v/a"
     assert logger._run.tags == ("abc",)
     assert dict(logger._run.config)["training"] == {"steps": 5}
     assert logger._run.summary["eval/success_rate"] == 0.5
@@ -41,3 +42,22 @@ def test_an_offline_run_keeps_config_curves_images_program_and_result(tmp_path: 
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"logger.mode=cloud"):
         WandB("wandb", project="test", entity=None, mode="cloud")
+
+
+def test_a_key_without_a_connection_keeps_the_run_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    logger = WandB("wandb", project="test", entity=None, mode="auto")
+    names = ("env", "method", "label", "vlm", "algorithm", "config_hash", "wandb_id")
+    logger.start(tmp_path, {**dict.fromkeys(names, "x"), "seed": 0}, {})
+    logger.log({"eval/success_rate": 1.0}, 1)
+    logger.finish({})
+    assert "kept offline" in capsys.readouterr().out
+    assert list(tmp_path.rglob("*.wandb"))
+
+
+def test_the_environment_may_choose_the_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert WandB("wandb", project="test", entity=None, mode="auto")._mode() == "disabled"

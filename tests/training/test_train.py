@@ -45,9 +45,9 @@ class Rows:
     def progress(self, steps: int, success: float | None) -> None:
         pass
 
-    def checkpoint(self, model: Any, steps: int) -> None:
-        model.save(self.folder / f"{steps}.zip")
-        self.checkpoints.append(steps)
+    def checkpoint(self, model: Any) -> None:
+        model.save(self.folder / f"{model.num_timesteps}.zip")
+        self.checkpoints.append(model.num_timesteps)
 
 
 SETTINGS = Training(
@@ -123,15 +123,18 @@ def test_rows_evaluations_and_checkpoints_come_when_due(
     assert any((before[key] != again[key]).any() for key in before), "training went on after the checkpoint"
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_checkpoint_is_gone_on_from(
-    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path
+    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path, name: str
 ) -> None:
-    small = algorithm("ppo", *SMALL, *PER_ALGORITHM["ppo"])
+    small = algorithm(name, *SMALL, *PER_ALGORITHM[name])
     run(doorkey, small, tmp_path)
     rows, trained = run(doorkey, small, tmp_path, checkpoint=tmp_path / "512.zip")
     assert trained.model.num_timesteps == 1024
     assert [row["steps"] for row in rows.train] == [768, 1024]
     assert [row["steps"] for row in rows.eval] == [1024]
+    if name == "dqn":  # its replay buffer is not kept: it is filled again before the first update
+        assert trained.model.learning_starts == 512 + 128
 
 
 def test_evaluating_changes_nothing_about_training(

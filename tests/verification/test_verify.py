@@ -16,7 +16,9 @@ from vlmcar.verification.verify import Verification
 def settings(**changed) -> Verification:
     values = {
         "expert_completes": 1.0,
+        "expert_completes_early": 0.0,
         "random_completes": 0.1,
+        "replayed_frames": 40,
         "frame_milliseconds": 1000.0,
         "random_steps": 40,
         "feedback_experts": 4,
@@ -144,9 +146,35 @@ def test_a_program_that_any_change_completes_is_caught_by_random_play(
     for subtask in doorkey_program.subtasks:
         source += f"def {subtask.name}(initial, frame):\n    return bool((initial != frame).any())\n\n\n"
     verdict = verify(doorkey, replace(doorkey_program, source=source), sandbox)
-    assert failed(verdict) == {("random_completes", None)}
+    assert failed(verdict) == {("random_completes", None), ("expert_completes_early", None)}
     assert "Random actions completed every sub-task" in verdict.feedback
-    assert len(verdict.feedback_frames) == 2 * 3  # the first frame and the one it fired on, three examples
+    # Three examples, one of each kind first: early (first, fired, last), random (first, fired), early again.
+    assert len(verdict.feedback_frames) == 3 + 2 + 3
+
+
+def test_a_program_that_stops_before_the_task_is_done_is_rejected(
+    doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox
+) -> None:
+    subtasks = doorkey_program.subtasks[:2]
+    source = doorkey_program.source.split("def reach_goal")[0]
+    verdict = verify(doorkey, Program(subtasks, source), sandbox)
+    assert failed(verdict) == {("expert_completes_early", None)}
+    assert "when the task is accomplished, got every sub-task done on frame" in verdict.feedback
+
+
+def test_a_program_with_a_memory_is_rejected(
+    doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox
+) -> None:
+    """Right in the episodes that are seen in order; after some more calls it says that the door is open."""
+    source = doorkey_program.source.replace("CELL = 32", "CELL = 32\nSEEN = []", 1)
+    source = source.replace(
+        "    row, column = _door(initial)\n    cell = frame",
+        "    if (initial == frame).all():\n        SEEN.clear()\n    SEEN.append(1)\n"
+        "    if len(SEEN) > 15:\n        return True\n    row, column = _door(initial)\n    cell = frame",
+    )
+    verdict = verify(doorkey, replace(doorkey_program, source=source), sandbox)
+    assert ("same_answers", None) in failed(verdict)
+    assert "remembers something between calls" in verdict.feedback
 
 
 def test_a_slow_program_is_rejected(doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox) -> None:
@@ -162,7 +190,7 @@ def test_feedback_shows_frames_by_number_and_is_bounded(
         doorkey_program, "return bool(open_and_empty or _agent(frame) == (row, column))", "return False"
     )
     verdict = verify(doorkey, never, sandbox, feedback_examples=2)
-    assert "Example 2: expert episode 10001" in verdict.feedback
+    assert "Example 2: expert episode 1000" in verdict.feedback
     assert "Example 3" not in verdict.feedback
     assert len(verdict.feedback_frames) == 2 * 4
     first = doorkey.expert(10_000)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import flat
-from vlmcar.types import ConfigError, Message, Reply, VlmcarError
+from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
 from vlmcar.vlm.conversation import Conversation, digest, load
 from vlmcar.vlm.manual import Manual
 from vlmcar.vlm.offline import NotRecorded, Offline
@@ -26,7 +26,7 @@ class Scripted:
         self.answers = list(answers)
         self.seen: list[list[Message]] = []
 
-    def identity(self) -> dict[str, str]:
+    def identity(self, images: Sequence[Frame]) -> dict[str, str]:
         return {"vlm": self.name}
 
     def reply(self, messages: Sequence[Message]) -> Reply:
@@ -95,12 +95,17 @@ def test_offline_says_at_which_turn_a_recording_stops_to_fit(tmp_path: Path) -> 
         Offline("offline", str(tmp_path)).reply([*messages[:3], Message("user", "and before?")])
 
 
-def test_offline_identity_changes_with_the_recordings(tmp_path: Path) -> None:
+def test_offline_identity_changes_with_the_recordings_of_the_same_images_only(tmp_path: Path) -> None:
+    def identity() -> object:
+        return Offline("offline", str(tmp_path)).identity([flat(10), flat(200)])
+
     record(tmp_path / "room")
-    before = Offline("offline", str(tmp_path)).identity()
-    assert Offline("offline", str(tmp_path)).identity() == before
+    before = identity()
+    assert identity() == before
+    Conversation(Scripted("else"), "be exact", tmp_path / "other").ask("what is there?", [flat(1), flat(2)])
+    assert identity() == before
     record(tmp_path / "hall")
-    assert Offline("offline", str(tmp_path)).identity() != before
+    assert identity() != before
 
 
 def test_offline_without_a_folder_is_a_config_error(tmp_path: Path) -> None:
@@ -124,7 +129,12 @@ def test_manual_writes_prompt_and_images_and_waits_for_the_answer(tmp_path: Path
         prompt = tmp_path / "turn_1" / "prompt.md"
         while not prompt.exists():
             time.sleep(0.01)
-        assert sorted(p.name for p in prompt.parent.iterdir()) == ["image_1.png", "image_2.png", "prompt.md"]
+        assert sorted(p.name for p in prompt.parent.iterdir()) == [
+            "image_1.png",
+            "image_2.png",
+            "images.json",
+            "prompt.md",
+        ]
         (prompt.parent / "answer.md").write_text("a room", encoding="utf-8")
 
     thread = threading.Thread(target=person)
@@ -147,11 +157,28 @@ def test_manual_goes_on_with_answers_that_are_there_already(tmp_path: Path) -> N
     assert (tmp_path / "turn_2" / "prompt.md").read_text(encoding="utf-8") == "and then?"
 
 
-def test_manual_refuses_a_folder_of_another_conversation(tmp_path: Path) -> None:
-    (tmp_path / "turn_1").mkdir()
-    (tmp_path / "turn_1" / "prompt.md").write_text("something else", encoding="utf-8")
+@pytest.mark.parametrize(("text", "image"), [("what is here?", 10), ("what is there?", 11)])
+def test_manual_refuses_a_folder_of_another_conversation(tmp_path: Path, text: str, image: int) -> None:
+    with pytest.raises(VlmcarError, match="no answer"):
+        Conversation(manual(tmp_path, minutes=0.001), "be exact").ask("what is there?", [flat(10)])
     with pytest.raises(VlmcarError, match="another conversation"):
-        Conversation(manual(tmp_path), "be exact").ask("what is there?")
+        Conversation(manual(tmp_path), "be exact").ask(text, [flat(image)])
+
+
+def test_manual_waits_until_an_answer_stops_to_change(tmp_path: Path) -> None:
+    (tmp_path / "turn_1").mkdir()
+    answer = tmp_path / "turn_1" / "answer.md"
+    answer.write_text("half", encoding="utf-8")
+
+    def person() -> None:
+        time.sleep(0.05)
+        answer.write_text("half and whole", encoding="utf-8")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    slow = Manual("manual", str(tmp_path), "a person", poll_seconds=0.3, timeout_minutes=1.0)
+    assert Conversation(slow, "be exact").ask("what is there?") == "half and whole"
+    thread.join()
 
 
 def test_manual_gives_up_after_its_time(tmp_path: Path) -> None:

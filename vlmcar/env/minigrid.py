@@ -36,6 +36,8 @@ class MiniGrid:
     def __post_init__(self) -> None:
         if self.tile_size < 4:
             raise ConfigError(f"env.tile_size={self.tile_size} must be at least 4 pixels")
+        if self.image_seed < 0:
+            raise ConfigError(f"env.image_seed={self.image_seed} must be 0 or more")
 
     @property
     def id(self) -> str:
@@ -116,7 +118,10 @@ class MiniGrid:
         import gymnasium
         import minigrid  # noqa: F401  (registers the environments)
 
-        env: Any = gymnasium.make(self.env_id).unwrapped
+        try:
+            env: Any = gymnasium.make(self.env_id).unwrapped
+        except gymnasium.error.Error as error:
+            raise VlmcarError(f"env.env_id={self.env_id}: {error}") from None
         env.gen_obs = lambda: None  # most of a step's time
         return env
 

@@ -43,11 +43,15 @@ def shortest_plan(env: Any, max_states: int = 200_000) -> list[int]:
         NoPlanError: no success was found among ``max_states`` states.
     """
     start, steps_taken = _save(env), env.step_count
+    own = vars(env).get("gen_obs")
     env.gen_obs = lambda: None  # the search needs no observations: they are most of a step's time
     try:
         return _search(env, start, max_states)
     finally:
-        del env.gen_obs
+        if own is None:
+            del env.gen_obs
+        else:
+            env.gen_obs = own
         _restore(env, start)
         env.step_count = steps_taken
 

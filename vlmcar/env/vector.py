@@ -23,7 +23,7 @@ class FrameVecEnv(DummyVecEnv):
 
     Args:
         make_envs: one function per environment; its ``render()`` returns the judge's frame.
-        seed: environment ``i``'s first episode is drawn from ``seeds[i]``; later ones from its own
+        seeds: environment ``i``'s first episode is drawn from ``seeds[i]``; later ones from its own
             generator.
         with_frames: ``False`` renders nothing, for methods without a judge.
         auto_reset: ``False`` leaves a finished environment idle until ``reset()``, so that each plays

@@ -8,7 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from vlmcar.generation.parsing import UnreadableReply, read_program, read_repair, read_subtasks, read_text
+from vlmcar.generation.parsing import (
+    UnreadableReply,
+    read_description,
+    read_program,
+    read_repair,
+    read_subtasks,
+)
 from vlmcar.generation.prompts import Prompts
 from vlmcar.types import VLM, ConfigError, Frame, Program, Verdict, VlmcarError
 from vlmcar.vlm.conversation import Conversation
@@ -75,7 +81,7 @@ class Generation:
         ask = _Asker(conversation, prompts, self.readable_attempts)
 
         say("describe: what do the initial and the goal image show?")
-        ask(prompts.fill("describe", **size), images, read_text)
+        ask(prompts.fill("describe", **size), images, read_description)
 
         say("decompose: which sub-tasks lead there?")
         subtasks = ask(

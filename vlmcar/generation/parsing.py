@@ -18,10 +18,15 @@ class UnreadableReply(Exception):
     """The reply has not the form that was asked for; its text is what the VLM is told."""
 
 
-def read_text(reply: str) -> str:
-    """A plain-text reply; only an empty one is refused."""
-    if not reply.strip():
-        raise UnreadableReply("it is empty.")
+def read_description(reply: str) -> str:
+    """A description that answers the four numbered questions; a refusal does not.
+
+    Raises:
+        UnreadableReply: a number is missing.
+    """
+    missing = [n for n in "1234" if not re.search(rf"^\W*{n}[.):]", reply, re.MULTILINE)]
+    if missing:
+        raise UnreadableReply(f"there is no answer numbered {', '.join(missing)}.")
     return reply
 
 

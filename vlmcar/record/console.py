@@ -44,6 +44,7 @@ class Console:
 
     def update(self, steps: int, success: float | None) -> None:
         """Now at ``steps``, with the success rate of the last evaluation."""
+        steps = min(steps, self._total)  # the last rollout may go past the budget
         shown = "-" if success is None else f"{success:.0%}"
         if self._bar is not None:
             if f"success={shown}" != self._bar.postfix:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from vlmcar.types import VlmcarError
 
 MANIFEST, RESULT, CONFIG = "manifest.json", "result.json", "config.yaml"
-CHECKPOINT, CHECKPOINT_STEPS, POLICY = "checkpoint.zip", "checkpoint.json", "policy.zip"
+CHECKPOINT, POLICY = "checkpoint.zip", "policy.zip"
 TRAIN, EVAL = "train.csv", "eval.csv"
 
 
@@ -38,8 +42,13 @@ class RunFolder:
         Raises:
             OtherConfig: it was made with other settings and ``overwrite`` is false.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
         manifest = self.read_json(MANIFEST)
         if manifest is None:
+            if (self.path / RESULT).is_file() and not overwrite:
+                raise OtherConfig(
+                    f"{self.path} has a result without a manifest; add overwrite=true to replace it"
+                )
             self._clear()
             return "new"
         if manifest.get("config_hash") != config_hash:
@@ -53,16 +62,37 @@ class RunFolder:
             return "new"
         if (self.path / RESULT).is_file():
             return "complete"
-        if (self.path / CHECKPOINT).is_file() and self.read_json(CHECKPOINT_STEPS) is not None:
+        if self.checkpoint_steps() is not None:
             return "resume"
         self._clear()
         return "new"
 
     def _clear(self) -> None:
         """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole."""
-        for name in (RESULT, MANIFEST, CHECKPOINT, CHECKPOINT_STEPS, POLICY, TRAIN, EVAL):
+        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL):
             (self.path / name).unlink(missing_ok=True)
-        self.path.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one process.
+
+        Raises:
+            VlmcarError: another process holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{self.path}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise VlmcarError(f"this run is going on in another process: {self.path}") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def restart(self) -> None:
+        """Forget a checkpoint that does not belong to this run, and the rows before it."""
+        self._clear()
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """The file's content, or ``None`` if it is missing or broken."""
@@ -90,18 +120,22 @@ class RunFolder:
                 {key: "" if value != value else value for key, value in row.items()}
             )  # nan: empty
 
-    def save_checkpoint(self, model: Any, steps: int) -> None:
-        """The model and the number of steps it has learned from."""
+    def save_checkpoint(self, model: Any) -> None:
+        """The model, its optimiser and the number of steps it has learned from, whole or not at all."""
         temporary = self.path / "checkpoint.partial.zip"
         model.save(temporary)
         os.replace(temporary, self.path / CHECKPOINT)
-        self.write_json(CHECKPOINT_STEPS, {"steps": steps})
 
-    def rewind(self) -> int:
-        """Drop csv rows that came after the checkpoint, and return its number of steps."""
-        position = self.read_json(CHECKPOINT_STEPS)
-        assert position is not None
-        steps = int(position["steps"])
+    def checkpoint_steps(self) -> int | None:
+        """Environment steps that the checkpoint has learned from; ``None``: no readable checkpoint."""
+        try:
+            with zipfile.ZipFile(self.path / CHECKPOINT) as archive:
+                return int(json.loads(archive.read("data"))["num_timesteps"])
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+
+    def rewind(self, steps: int) -> None:
+        """Drop csv rows that came after ``steps``."""
         for name in (TRAIN, EVAL):
             path = self.path / name
             if not path.exists():
@@ -112,7 +146,6 @@ class RunFolder:
             temporary = self.path / f"{name}.partial"
             temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
             os.replace(temporary, path)
-        return steps
 
     def first_step_with_success(self, rate: float) -> int | None:
         """Steps at the first evaluation with at least this success rate; ``None``: it never came."""

@@ -31,5 +31,5 @@ class RunRecorder:
     def progress(self, steps: int, success: float | None) -> None:
         self.console.update(steps, success)
 
-    def checkpoint(self, model: Any, steps: int) -> None:
-        self.folder.save_checkpoint(model, steps)
+    def checkpoint(self, model: Any) -> None:
+        self.folder.save_checkpoint(model)

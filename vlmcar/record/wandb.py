@@ -19,7 +19,7 @@ class WandB:
     """Weights & Biases through its own client.
 
     Runs are grouped by everything but the seed, so that seeds average with one click. The run folder's csv
-    files stay the record; a failing upload never stops a training.
+    files stay the record; without a connection at the start, the run is kept offline.
     """
 
     name: str
@@ -32,24 +32,33 @@ class WandB:
             raise ConfigError(f"logger.mode={self.mode} is none of {', '.join(_MODES)}")
 
     def start(self, folder: Path, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-        """Open the run; a resumed one goes on under the same id."""
+        """Open the run; a resumed one goes on under the same id. Without a connection it is kept offline."""
         import wandb
 
         os.environ.setdefault("WANDB_SILENT", "true")
-        group = "/".join(str(manifest[key]) for key in ("env", "method", "vlm", "algorithm"))
-        self._run = wandb.init(
-            project=self.project,
-            entity=self.entity,
-            mode=self._mode(),
-            dir=str(folder),
-            id=str(manifest["wandb_id"]),
-            resume="allow",
-            group=group,
-            name=f"{group}/seed_{manifest['seed']}",
-            tags=[str(manifest["config_hash"])],
-            config={**config, "manifest": dict(manifest)},
-            settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
-        )
+        parts = [str(manifest[key]) for key in ("env", "method", "label", "vlm", "algorithm")]
+        group = "/".join(part for part in parts if part)
+        settings: dict[str, Any] = {
+            "project": self.project,
+            "entity": self.entity,
+            "dir": str(folder),
+            "id": str(manifest["wandb_id"]),
+            "resume": "allow",
+            "group": group,
+            "name": f"{group}/seed_{manifest['seed']}",
+            "tags": [str(manifest["config_hash"])],
+            "config": {**config, "manifest": dict(manifest)},
+            "settings": wandb.Settings(console="off", silent=True, x_disable_stats=True),
+        }
+        try:
+            self._run = wandb.init(mode=self._mode(), **settings)
+        except (wandb.Error, ValueError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            print(
+                f"W&B cannot be used online ({reason}); this run is kept offline, for `wandb sync`",
+                flush=True,
+            )
+            self._run = wandb.init(mode="offline", **settings)
         self._run.define_metric("steps")
         self._run.define_metric("*", step_metric="steps")
 
@@ -80,6 +89,8 @@ class WandB:
     def _mode(self) -> Any:
         if self.mode != "auto":
             return self.mode
+        if os.environ.get("WANDB_MODE"):
+            return os.environ["WANDB_MODE"]
         import wandb
 
         return "online" if wandb.login(prompt=False) else "offline"

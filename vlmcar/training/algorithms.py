@@ -80,6 +80,8 @@ class _OnPolicy(_Algorithm):
         super().__post_init__()
         if self.n_steps < 1:
             raise ConfigError(f"algorithm.n_steps={self.n_steps} must be at least 1")
+        if not 0 <= self.gae_lambda <= 1:
+            raise ConfigError(f"algorithm.gae_lambda={self.gae_lambda} must be from 0 to 1")
 
     @property
     def steps_per_update(self) -> int:
@@ -94,9 +96,11 @@ class PPO(_OnPolicy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("batch_size", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        for name, least in (("batch_size", 2), ("n_epochs", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least {least}")
+        if self.clip_range <= 0:
+            raise ConfigError(f"algorithm.clip_range={self.clip_range} must be above 0")
         if self.steps_per_update % self.batch_size:
             raise ConfigError(
                 f"algorithm.n_steps={self.n_steps} * num_envs={self.num_envs} = {self.steps_per_update} "
@@ -135,3 +139,9 @@ class DQN(_Algorithm):
     @property
     def steps_per_update(self) -> int:
         return self.learning_starts + self.train_freq * self.num_envs
+
+    def load(self, path: str, venv: Any) -> Any:
+        """As ``_Algorithm.load``; the replay buffer is not kept, so it is filled before the next update."""
+        model = super().load(path, venv)
+        model.learning_starts = model.num_timesteps + self.learning_starts
+        return model

@@ -68,7 +68,7 @@ class Bookkeeper(BaseCallback):
     def _on_rollout_start(self) -> None:
         # The last update is whole and the next rollout has not begun: nothing half-done is saved.
         if self._due("checkpoint", self.settings.checkpoint_every):
-            self.recorder.checkpoint(self.model, self.num_timesteps)
+            self.recorder.checkpoint(self.model)
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:

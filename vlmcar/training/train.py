@@ -12,12 +12,12 @@ from vlmcar.types import ConfigError
 
 
 class Recorder(Protocol):
-    """Where rows, checkpoints and progress go; ``vlmcar.record.run.RunRecorder``."""
+    """Where rows, checkpoints and progress go; ``vlmcar.record.recorder.RunRecorder``."""
 
     def train_row(self, row: dict[str, float]) -> None: ...
     def eval_row(self, row: dict[str, float]) -> None: ...
     def progress(self, steps: int, success: float | None) -> None: ...
-    def checkpoint(self, model: Any, steps: int) -> None: ...
+    def checkpoint(self, model: Any) -> None: ...
 
 
 @dataclass
@@ -36,7 +36,13 @@ class Training:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value < (0 if name == "eval_seed" else 1):
-                raise ConfigError(f"training.{name}={value} must be at least 1")
+                least = 0 if name == "eval_seed" else 1
+                raise ConfigError(f"training.{name}={value} must be at least {least}")
+
+    @property
+    def most_episodes(self) -> int:
+        """Levels, from ``eval_seed`` on, that any evaluation plays."""
+        return max(self.eval_episodes, self.final_eval_episodes)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,20 @@ _HIDDEN = (
 )
 
 
+class Limits(NamedTuple):
+    """Fractions that may not be exceeded."""
+
+    early: float
+    """Of expert episodes, complete before their last frame."""
+    random: float
+    """Of random episodes, complete."""
+
+
 class Failure(NamedTuple):
     """One thing that went wrong in one episode, with the frames that show it."""
 
+    kind: tuple[str, int | None]
+    """What went wrong, and with which sub-task: failures of one kind teach the same."""
     text: str
     episode: Episode
     shown: tuple[int, ...]
@@ -25,14 +36,14 @@ class Failure(NamedTuple):
 
 
 def explain(
-    program: Program, episodes: Sequence[Episode], random_limit: float, max_examples: int
+    program: Program, episodes: Sequence[Episode], limits: Limits, max_examples: int
 ) -> tuple[str, tuple[Frame, ...]]:
     """Feedback on a rejected program.
 
     Args:
         program: what was rejected.
         episodes: of the feedback set; empty when it failed only on episodes that must not be shown.
-        random_limit: fraction of random episodes that may complete.
+        limits: fractions that may not be exceeded.
         max_examples: failures shown, one per kind of failure first.
 
     Returns:
@@ -40,8 +51,8 @@ def explain(
     """
     if not episodes:
         return _HIDDEN, ()
-    failures = _varied(list(_failures(program, episodes, random_limit)), max_examples)
-    lines = [_summary(program, episodes, random_limit)]
+    failures = _varied(list(_failures(program, episodes, limits)), max_examples)
+    lines = [_summary(program, episodes, limits)]
     frames: list[Frame] = []
     for number, failure in enumerate(failures, start=1):
         first = len(frames) + 1
@@ -56,13 +67,14 @@ def explain(
     return "\n\n".join(lines), tuple(frames)
 
 
-def _summary(program: Program, episodes: Sequence[Episode], random_limit: float) -> str:
+def _summary(program: Program, episodes: Sequence[Episode], limits: Limits) -> str:
     experts = [e for e in episodes if e.trajectory.kind == "expert"]
     randoms = [e for e in episodes if e.trajectory.kind == "random"]
     lines = [
         f"It was run on {len(experts)} expert episodes, which all accomplish the task by their last frame, and "
         f"on {len(randoms)} episodes of random actions. Expected: no sub-task done on frame 0; experts complete "
-        f"every sub-task in order; at most {random_limit:.0%} of the random episodes complete all of them. Found:"
+        f"every sub-task in order, and the last one on the last frame; at most {limits.random:.0%} of the "
+        "random episodes complete all of them. Found:"
     ]
     for name, group in (("expert", experts), ("random", randoms)):
         errors = sum(e.error is not None for e in group)
@@ -77,32 +89,45 @@ def _summary(program: Program, episodes: Sequence[Episode], random_limit: float)
     return "\n".join(lines)
 
 
-def _failures(program: Program, episodes: Sequence[Episode], random_limit: float) -> Iterator[Failure]:
+def _failures(program: Program, episodes: Sequence[Episode], limits: Limits) -> Iterator[Failure]:
     for episode in episodes:
         if episode.error is not None:
             shown = (0, episode.error_frame) if episode.error_frame else (0,)
-            yield Failure(f"Expected an answer, got an error: {episode.error}", episode, shown)
+            yield Failure(
+                ("error", None), f"Expected an answer, got an error: {episode.error}", episode, shown
+            )
     for k, subtask in enumerate(program.subtasks):
         for episode in episodes:
             if episode.done_at_start[k]:
                 text = f"Expected `{subtask.name}` not done on frame 0, got done."
-                yield Failure(text, episode, (0,))
+                yield Failure(("start", k), text, episode, (0,))
     for k in range(len(program.subtasks)):
         for episode in episodes:
             missed = episode.error is None and episode.done_at[k] is None
             blocked = k > 0 and episode.done_at[k - 1] is None  # an earlier sub-task is what failed
             if episode.trajectory.kind == "expert" and missed and not blocked:
                 yield _missed(program, k, episode)
+    experts = [e for e in episodes if e.trajectory.kind == "expert"]
+    early = [e for e in experts if e.complete_early]
+    if len(early) > limits.early * len(experts):
+        for episode in early:
+            last = len(episode.trajectory.frames) - 1
+            at = max(frame for frame in episode.done_at if frame is not None)
+            text = (
+                f"Expected the last sub-task to be done on frame {last}, when the task is accomplished, got every "
+                f"sub-task done on frame {at} ({_when(program, episode)})."
+            )
+            yield Failure(("early", None), text, episode, (0, at, last))
     randoms = [e for e in episodes if e.trajectory.kind == "random"]
     complete = [e for e in randoms if e.complete]
-    if len(complete) > random_limit * len(randoms):
+    if len(complete) > limits.random * len(randoms):
         for episode in complete:
             last = max(frame for frame in episode.done_at if frame is not None)
             text = (
                 f"Random actions completed every sub-task: {_when(program, episode)}. Expected this to be rare; "
                 "check whether each of these frames really shows what was answered."
             )
-            yield Failure(text, episode, (0, last))
+            yield Failure(("random", None), text, episode, (0, last))
 
 
 def _missed(program: Program, k: int, episode: Episode) -> Failure:
@@ -112,7 +137,7 @@ def _missed(program: Program, k: int, episode: Episode) -> Failure:
         f"Expected `{program.subtasks[k].name}` to be done at some frame, got not done on every frame after the "
         f"earlier sub-tasks ({earlier})."
     )
-    return Failure(text, episode, (0, last // 3, 2 * last // 3, last))
+    return Failure(("missed", k), text, episode, (0, last // 3, 2 * last // 3, last))
 
 
 def _when(program: Program, episode: Episode) -> str:
@@ -124,11 +149,11 @@ def _when(program: Program, episode: Episode) -> str:
 
 
 def _varied(failures: Sequence[Failure], most: int) -> list[Failure]:
-    """The first failure of each wording, then the others, ``most`` at the most."""
-    seen: set[str] = set()
+    """The first failure of each kind, then the others, ``most`` at the most."""
+    seen: set[tuple[str, int | None]] = set()
     first: list[Failure] = []
     others: list[Failure] = []
     for failure in failures:
-        (others if failure.text in seen else first).append(failure)
-        seen.add(failure.text)
+        (others if failure.kind in seen else first).append(failure)
+        seen.add(failure.kind)
     return [*first, *others][:most]

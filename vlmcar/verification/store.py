@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vlmcar.types import Check, Program, SubTask, Verdict
+from vlmcar.types import Check, Program, SubTask, Verdict, VlmcarError
 
 
 @dataclass(frozen=True)
@@ -46,31 +46,43 @@ class ProgramStore:
         return self.root / task / vlm / hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @contextmanager
-    def lock(self, folder: Path, say: Any) -> Iterator[None]:
-        """Hold the entry while it is made; others wait, and then find it there."""
+    def lock(self, folder: Path, say: Callable[[str], None]) -> Iterator[bool]:
+        """Hold the entry while it is made; others wait, are told that they did, and then find it there."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
+        waited = False
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            waited = True
             say("another run is making this program; waiting for it")
             lock.acquire()
         try:
-            yield
+            yield waited
         finally:
             lock.release()
 
     def get(self, folder: Path) -> StoredProgram | None:
-        """The complete entry, or ``None``."""
+        """The complete entry, or ``None``.
+
+        Raises:
+            VlmcarError: the program was changed after it was verified.
+        """
         path = folder / "verdict.json"
         if not path.is_file():
             return None
         entry = json.loads(path.read_text(encoding="utf-8"))
         subtasks = tuple(SubTask(**row) for row in entry["subtasks"])
         source = (folder / "program.py").read_text(encoding="utf-8")
+        program = Program(subtasks, source)
+        if program.hash != entry["program_hash"]:
+            raise VlmcarError(
+                f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); remove "
+                f"{folder} to have it made again"
+            )
         checks = tuple(Check(**row) for row in entry["checks"])
         return StoredProgram(
-            Program(subtasks, source),
+            program,
             Verdict(entry["accepted"], checks),
             entry["attempts"],
             entry["vlm_calls"],
@@ -96,6 +108,7 @@ class ProgramStore:
 
     @staticmethod
     def copy(stored: StoredProgram, run_folder: Path) -> None:
-        """Put the program's files beside the run that uses it."""
+        """Put the program, its verdict and its conversation beside the run that uses it."""
         for name in ("program.py", "verdict.json", "conversation.jsonl"):
             shutil.copyfile(stored.folder / name, run_folder / name)
+        shutil.copytree(stored.folder / "images", run_folder / "images", dirs_exist_ok=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlmcar.program.errors import ProgramError
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.program.sandbox import Sandbox
-from vlmcar.types import Check, ConfigError, Program, Task, Verdict
+from vlmcar.types import Check, ConfigError, Frame, Program, Task, Verdict
 from vlmcar.verification.episode import Episode, judge_episode
-from vlmcar.verification.feedback import explain
+from vlmcar.verification.feedback import Limits, explain
 
 _Passes = Callable[[float], bool]
 
@@ -24,7 +25,9 @@ class Verification:
     """Thresholds, and the two disjoint sets of trajectories: one that teaches, one that decides."""
 
     expert_completes: float
+    expert_completes_early: float
     random_completes: float
+    replayed_frames: int
     frame_milliseconds: float
     random_steps: int
     feedback_experts: int
@@ -36,23 +39,25 @@ class Verification:
     feedback_examples: int
 
     def __post_init__(self) -> None:
-        for name in ("expert_completes", "random_completes"):
+        for name in ("expert_completes", "expert_completes_early", "random_completes"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"verification.{name}={getattr(self, name)} must be a fraction from 0 to 1")
         counts = ("feedback_experts", "feedback_randoms", "held_out_experts", "held_out_randoms")
-        for name in (*counts, "random_steps", "feedback_examples"):
+        for name in (*counts, "random_steps", "replayed_frames", "feedback_examples"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"verification.{name}={getattr(self, name)} must be at least 1")
         if self.frame_milliseconds <= 0:
             raise ConfigError(f"verification.frame_milliseconds={self.frame_milliseconds} must be above 0")
-        feedback = set(self._seeds("feedback"))
-        if feedback & set(self._seeds("held_out")):
+        if min(self.feedback_seed, self.held_out_seed) < 0:
+            raise ConfigError("verification.feedback_seed and held_out_seed must be 0 or more")
+        if set(self.seeds("feedback")) & set(self.seeds("held_out")):
             raise ConfigError(
                 f"verification.feedback_seed={self.feedback_seed} and held_out_seed={self.held_out_seed} "
                 "give overlapping sets; what teaches must not decide"
             )
 
-    def _seeds(self, which: str) -> range:
+    def seeds(self, which: str) -> range:
+        """The levels of the ``feedback`` or the ``held_out`` set: experts first, then random play."""
         first = getattr(self, f"{which}_seed")
         return range(first, first + getattr(self, f"{which}_experts") + getattr(self, f"{which}_randoms"))
 
@@ -68,25 +73,68 @@ class Verification:
         checks: tuple[Check, ...] = ()
         for which in ("feedback", "held_out"):
             episodes, milliseconds = self._run(which, program, task, sandbox)
-            fast = milliseconds <= self.frame_milliseconds
-            speed = Check("fast_enough", None, which, len(episodes), milliseconds, self._speed_limit, fast)
-            rows = (*self._check(which, program, episodes), speed)
+            rows = (
+                *self._check(which, program, episodes),
+                self._same_answers(which, program, sandbox, episodes),
+                self._fast_enough(which, milliseconds, len(episodes)),
+            )
             checks += rows
-            if not all(row.passed for row in rows):
-                shown = episodes if which == "feedback" else []
-                text, frames = explain(program, shown, self.random_completes, self.feedback_examples)
-                if not fast:
-                    text += f"\n\nIt is too slow: more than {self.frame_milliseconds:g} ms per picture."
-                return Verdict(False, checks, text, frames)
+            failed = {row.name for row in rows if not row.passed}
+            if failed:
+                return Verdict(False, checks, *self._feedback(which, program, episodes, failed))
         return Verdict(True, checks)
 
-    @property
-    def _speed_limit(self) -> str:
-        return f"<= {self.frame_milliseconds:g} ms"
+    def _feedback(
+        self, which: str, program: Program, episodes: list[Episode], failed: set[str]
+    ) -> tuple[str, tuple[Frame, ...]]:
+        """Text and pictures for the VLM; of held-out episodes no more than that some failed."""
+        texts: list[str] = []
+        frames: tuple[Frame, ...] = ()
+        if failed - {"fast_enough", "same_answers"}:
+            shown = episodes if which == "feedback" else []
+            limits = Limits(self.expert_completes_early, self.random_completes)
+            text, frames = explain(program, shown, limits, self.feedback_examples)
+            texts.append(text)
+        if "same_answers" in failed:
+            texts.append(
+                "The same two pictures got different answers when they were judged again in another order: it "
+                "remembers something between calls, or reads memory that it has not set. Every answer must "
+                "follow from `initial` and `frame` alone."
+            )
+        if "fast_enough" in failed:
+            texts.append(f"It is too slow: more than {self.frame_milliseconds:g} ms per picture.")
+        return "\n\n".join(texts), frames
+
+    def _same_answers(
+        self, which: str, program: Program, sandbox: Sandbox, episodes: Sequence[Episode]
+    ) -> Check:
+        """Judge frames of all episodes again, shuffled, in a fresh process: purity is part of the contract."""
+        answered = [episode for episode in episodes if episode.progress is not None]
+        places = [(e, t) for e, episode in enumerate(answered) for t in range(len(episode.trajectory.frames))]
+        chosen = np.random.default_rng(0).permutation(len(places))[: self.replayed_frames]
+        same: list[bool] = []
+        with ProgramJudge(program, sandbox) as judge:
+            for number in chosen:
+                e, t = places[number]
+                frames = answered[e].trajectory.frames
+                try:
+                    again = judge.progress(frames[:1], frames[t : t + 1])[0]
+                except ProgramError:
+                    same.append(False)
+                else:
+                    same.append(bool(np.array_equal(again, answered[e].progress[t])))
+        rate = float(np.mean(same)) if same else 1.0  # nothing was answered, which has its own failed row
+        return Check("same_answers", None, which, len(same), rate, ">= 1", rate >= 1)
+
+    def _fast_enough(self, which: str, milliseconds: float, count: int) -> Check:
+        limit = self.frame_milliseconds
+        return Check(
+            "fast_enough", None, which, count, milliseconds, f"<= {limit:g} ms", milliseconds <= limit
+        )
 
     def _run(self, which: str, program: Program, task: Task, sandbox: Sandbox) -> tuple[list[Episode], float]:
         """The episodes of a set, and the milliseconds that the program took per frame."""
-        seeds = self._seeds(which)
+        seeds = self.seeds(which)
         experts = getattr(self, f"{which}_experts")
         episodes: list[Episode] = []
         with ProgramJudge(program, sandbox) as judge:
@@ -130,6 +178,8 @@ class Verification:
         if kind == "expert":
             least = self.expert_completes
             yield row("expert_completes", None, complete, f">= {least:g}", lambda rate: rate >= least)
+            early, limit = [episode.complete_early for episode in episodes], self.expert_completes_early
+            yield row("expert_completes_early", None, early, f"<= {limit:g}", lambda rate: rate <= limit)
         else:
             most = self.random_completes
             yield row("random_completes", None, complete, f"<= {most:g}", lambda rate: rate <= most)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlmcar.types import ConfigError, Message, Reply, VlmcarError
-from vlmcar.vlm.conversation import write_png
+from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
+from vlmcar.vlm.conversation import image_digest, write_png
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Manual:
         if self.poll_seconds <= 0 or self.timeout_minutes <= 0:
             raise ConfigError("vlm.poll_seconds and vlm.timeout_minutes must be above 0")
 
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:  # noqa: ARG002
         return {"vlm": self.name, "answered_by": self.answered_by}
 
     def reply(self, messages: Sequence[Message]) -> Reply:
@@ -49,15 +50,14 @@ class Manual:
         started = time.monotonic()
         if not answer.exists():
             print(f"manual VLM: read {folder / 'prompt.md'} and its images, write {answer}", flush=True)
-        while not (answer.exists() and answer.read_text(encoding="utf-8").strip()):
+        text, before = "", None
+        while not text.strip() or text != before:  # an answer counts once it has stopped to change
             if time.monotonic() - started > 60 * self.timeout_minutes:
                 raise VlmcarError(f"no answer in {answer} after {self.timeout_minutes:g} minutes")
-            time.sleep(self.poll_seconds)
-        return Reply(
-            text=answer.read_text(encoding="utf-8"),
-            model=self.answered_by,
-            seconds=time.monotonic() - started,
-        )
+            if before is not None or not answer.exists():
+                time.sleep(self.poll_seconds)
+            before, text = text, answer.read_text(encoding="utf-8") if answer.exists() else ""
+        return Reply(text=text, model=self.answered_by, seconds=time.monotonic() - started)
 
     def _write_turn(self, folder: Path, messages: Sequence[Message]) -> None:
         text = messages[-1].text
@@ -65,10 +65,17 @@ class Manual:
             text = "\n\n".join(message.text for message in messages)  # the system prompt stands before
         folder.mkdir(parents=True, exist_ok=True)
         prompt = folder / "prompt.md"
-        if prompt.exists() and prompt.read_text(encoding="utf-8") != text:
+        shown = folder / "images.json"
+        digests = json.dumps([image_digest(image) for image in messages[-1].images])
+        written = prompt.exists() and shown.exists()
+        if written and (prompt.read_text(encoding="utf-8"), shown.read_text(encoding="utf-8")) != (
+            text,
+            digests,
+        ):
             raise VlmcarError(
                 f"{prompt} belongs to another conversation; remove {folder.parent} or choose another vlm.folder"
             )
         for number, image in enumerate(messages[-1].images, start=1):
             write_png(folder / f"image_{number}.png", image)
+        shown.write_text(digests, encoding="utf-8")  # so that answers are not taken for other pictures
         prompt.write_text(text, encoding="utf-8")  # last: whoever waits for it finds the images there

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vlmcar.types import ConfigError, Message, Reply, VlmcarError
-from vlmcar.vlm.conversation import FILE, digest, load
+from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
+from vlmcar.vlm.conversation import FILE, digest, image_digest, load
 
 
 class NotRecorded(VlmcarError):
@@ -35,11 +35,12 @@ class Offline:
                 f"vlm.recordings={self.recordings} is no folder (run from the repository's root)"
             )
 
-    def identity(self) -> Mapping[str, Any]:
-        sha = hashlib.sha256()
-        for folder in self._folders:
-            sha.update((folder / FILE).read_bytes())
-        return {"vlm": self.name, "recordings": sha.hexdigest()[:12]}
+    def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
+        """The recordings that show these images, by content."""
+        names = [f"{image_digest(image)}.png" for image in images]
+        texts = [(folder / FILE).read_text(encoding="utf-8") for folder in self._folders]
+        fitting = [text for text in texts if all(name in text for name in names)]
+        return {"vlm": self.name, "recordings": hashlib.sha256("".join(fitting).encode()).hexdigest()[:12]}
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """The recorded answer to these messages.

@@ -1,0 +1,63 @@
+"""``stage=agreement``: an accepted program against ground truth, on levels that taught and decided nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from vlmcar.config import Components, run_path
+from vlmcar.obtain import RECORDINGS, obtain_program
+from vlmcar.program.judge import ProgramJudge
+from vlmcar.record.console import Console
+from vlmcar.record.folder import POLICY
+from vlmcar.types import Trajectory, VlmcarError
+
+_FIRST_SEED, _EPISODES = 40_000, 50
+
+
+def measure_agreement(built: Components, console: Console) -> None:
+    """Compare the accepted program with ground truth, and write a table of it.
+
+    Raises:
+        VlmcarError: nobody has said which ground truth belongs to which sub-task.
+    """
+    import pandas as pd
+
+    from vlmcar.verification.agreement import agreement
+
+    stored = obtain_program(built, console)
+    path = RECORDINGS / built.env.id / "truth.yaml"
+    if not path.is_file():
+        raise VlmcarError(
+            f"{path} is missing: it names the ground truth of each sub-task, as `sub_task: predicate`"
+        )
+    predicates = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(predicates, dict)
+    with ProgramJudge(stored.program, built.sandbox) as judge:
+        names = {str(name): str(predicate) for name, predicate in predicates.items()}
+        rows = agreement(judge, stored.program, built.env, _trajectories(built, console), names)
+        table = pd.DataFrame([dataclasses.asdict(row) for row in rows])
+    out = Path(built.results, "agreement", f"{built.env.id}.csv")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False)
+    console.say(f"{out}\n{table.to_string(index=False)}")
+
+
+def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:
+    """Experts, random play and, if this run's policy is there, its episodes."""
+    from vlmcar.training.rollout import policy_trajectory
+
+    seeds = range(_FIRST_SEED, _FIRST_SEED + _EPISODES)
+    for seed in seeds:
+        yield built.env.expert(seed)
+        yield built.env.random(seed, built.verification.random_steps)
+    policy = run_path(built) / POLICY
+    if not policy.is_file():
+        console.say(f"no trained policy in {policy.parent}: expert and random frames only")
+        return
+    model = built.algorithm.load(str(policy), None)
+    for seed in seeds:
+        yield policy_trajectory(built.env, model, seed, built.algorithm.samples_actions)
