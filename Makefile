@@ -12,8 +12,9 @@ help: ## show this list
 setup: $(READY) ## make .venv with the pinned packages (the other targets do it by themselves)
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "setting up .venv with the pinned packages (a few minutes the first time)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 run: $(READY) ## VLM-CaR against the sparse reward on MiniGrid, three seeds each, then the report
