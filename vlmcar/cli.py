@@ -59,7 +59,7 @@ def one_line_errors() -> Iterator[None]:
             raise
         _leave(f"config error: {_one_line(error)}", 2)
     except KeyboardInterrupt:
-        _leave("stopped; the same command goes on from the last checkpoint", 130)
+        _leave("stopped; the same command goes on from the last checkpoint, if there is one", 130)
 
 
 def _one_line(error: BaseException) -> str:

@@ -6,8 +6,11 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from vlmcar.report.agreement import FILE as AGREEMENT
+from vlmcar.report.agreement import read_agreement, read_agreement_csv
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.page import WHAT_TO_RUN, mixed_settings, page, unfinished_runs
 from vlmcar.report.results import Results, read_csv, read_runs, write_csv
@@ -21,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         results = read_csv(options.from_csv) if options.from_csv else read_runs(options.results)
+        if options.from_csv:
+            agreement = read_agreement_csv(options.from_csv)
+        else:
+            agreement, problems = read_agreement(options.results)
+            results = replace(results, problems=(*results.problems, *problems))
     except VlmcarError as error:
         print(error, file=sys.stderr)
         return 1
@@ -28,14 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = options.out / "report.md"
     options.out.mkdir(parents=True, exist_ok=True)
     if results.runs.empty:
-        report.write_text(page(results, results.runs, {}, command), encoding="utf-8")
+        report.write_text(page(results, results.runs, {}, agreement, command), encoding="utf-8")
         print("\n".join([*_left_out(results), WHAT_TO_RUN]))
         return 0
     table = summary(results.runs)
     write_csv(results, options.out)
     table.to_csv(options.out / "table.csv", index=False)
+    if not agreement.empty:
+        agreement.to_csv(options.out / AGREEMENT, index=False)
     figures = learning_curves(results, command, options.out)
-    report.write_text(page(results, table, figures, command), encoding="utf-8")
+    report.write_text(page(results, table, figures, agreement, command), encoding="utf-8")
     print(plain(readable(table)))
     print("\n".join(["", *_remarks(results), f"Report: {report}"]))
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vlmcar.report.agreement import agreement_section
 from vlmcar.report.figures import interval_text
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES
@@ -19,7 +20,9 @@ WHAT_TO_RUN = (
 MOST_COMMANDS = 20
 
 
-def page(results: Results, table: pd.DataFrame, figures: Mapping[str, Path], command: str) -> str:
+def page(
+    results: Results, table: pd.DataFrame, figures: Mapping[str, Path], agreement: pd.DataFrame, command: str
+) -> str:
     """The whole report as markdown; figures are linked by file name, so they must lie beside it."""
     if results.runs.empty:
         sections = ["# Report", WHAT_TO_RUN, f"Made by `{command}`.", *_left_out(results)]
@@ -32,6 +35,7 @@ def page(results: Results, table: pd.DataFrame, figures: Mapping[str, Path], com
             *_left_out(results),
             *_table(table),
             *_figures(figures),
+            *agreement_section(agreement),
             *_sources(results.runs),
         ]
     return "\n\n".join(sections) + "\n"
@@ -51,6 +55,8 @@ def mixed_settings(results: Results) -> list[str]:
             )
         if len(judges := distinct(group["judge"])) > 1:
             sentences.append(f"Runs of {series} on {env} had different judges: {', '.join(judges)}.")
+        if len(programs := distinct(group["program_hash"])) > 1:
+            sentences.append(f"Runs of {series} on {env} used different programs: {', '.join(programs)}.")
         if len(commits := distinct(group["commit"])) > 1:
             listed = ", ".join(commit[:10] for commit in commits)
             sentences.append(f"Runs of {series} on {env} were made by different code: commits {listed}.")

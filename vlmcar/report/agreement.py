@@ -1,0 +1,72 @@
+"""How far accepted programs agree with ground truth, as ``stage=agreement`` measured it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from vlmcar.report.results import Problem
+from vlmcar.report.tables import NOTHING, markdown
+from vlmcar.types import VlmcarError
+
+FILE = "agreement.csv"
+KINDS = ("expert", "random", "policy")
+COLUMNS = [
+    "trajectories",
+    "subtask",
+    "truth",
+    "count",
+    "positives",
+    "agreement",
+    "false_positives",
+    "false_negatives",
+]
+
+
+def read_agreement(results: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read ``<results>/agreement/<env>.csv``; a file that is not what was written there is named and left out."""
+    tables, problems = [], []
+    for path in sorted((results / "agreement").glob("*.csv")):
+        try:
+            table = pd.read_csv(path)
+            table = table[COLUMNS]
+        except (ValueError, KeyError, OSError) as error:
+            problems.append(Problem(str(path), f"cannot be read: {error}"))
+            continue
+        table.insert(0, "env", path.stem)
+        tables.append(table)
+    return pd.concat(tables) if tables else pd.DataFrame(columns=["env", *COLUMNS]), problems
+
+
+def read_agreement_csv(folder: Path) -> pd.DataFrame:
+    """Read back what an earlier report wrote; empty where it had none."""
+    path = folder / FILE
+    if not path.is_file():
+        return pd.DataFrame(columns=["env", *COLUMNS])
+    try:
+        return pd.read_csv(path)[["env", *COLUMNS]]
+    except (ValueError, KeyError) as error:
+        raise VlmcarError(f"{path} cannot be read: {error}") from None
+
+
+def agreement_section(table: pd.DataFrame) -> list[str]:
+    """Markdown: a row per sub-task, a column per kind of trajectory; nothing without measurements."""
+    if table.empty:
+        return []
+    rows = []
+    for (env, subtask, truth), group in table.groupby(["env", "subtask", "truth"], sort=False):
+        cells = {row.trajectories: _cell(row) for row in group.itertuples()}
+        rows.append([env, subtask, truth, *(cells.get(kind, NOTHING) for kind in KINDS)])
+    note = (
+        "Measured after acceptance, by `python run.py stage=agreement env=...`, on levels of their own; ground "
+        "truth is used for nothing else. Each cell: fraction of equal answers, with false positives and false "
+        "negatives among so many frames (or episodes). `policy`: the trained policy of seed 0."
+    )
+    header = ["environment", "sub-task", "ground truth", *KINDS]
+    return ["## Agreement of programs with ground truth", markdown(header, rows), note]
+
+
+def _cell(row: object) -> str:
+    wrong = f"{row.false_positives} FP, {row.false_negatives} FN of {row.count}"  # type: ignore[attr-defined]
+    return f"{row.agreement:.3f} ({wrong})"  # type: ignore[attr-defined]
