@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,6 +196,7 @@ def test_errors_a_user_can_act_on_become_one_line(
     with pytest.raises(SystemExit) as left, one_line_errors():
         raise error
     assert left.value.code == status
+    assert "HYDRA_FULL_ERROR" not in os.environ  # nothing leaks into processes started later
     assert capsys.readouterr().err.count("\n") == 1
 
 

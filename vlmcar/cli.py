@@ -47,6 +47,7 @@ def one_line_errors() -> Iterator[None]:
     if _WANTS_TRACEBACKS:
         yield
         return
+    before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing its own way
     try:
         yield
@@ -60,6 +61,9 @@ def one_line_errors() -> Iterator[None]:
         _leave(f"config error: {_one_line(error)}", 2)
     except KeyboardInterrupt:
         _leave("stopped; the same command goes on from the last checkpoint, if there is one", 130)
+    finally:
+        if before is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
 
 
 def _one_line(error: BaseException) -> str:
