@@ -36,6 +36,7 @@ smoke: $(READY) ## the main job in small, from generation to report, in a folder
 	rm -rf results/smoke
 	$(BIN)/python run.py -m experiment=smoke method=vlmcar,sparse seed=0
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
+	test -s results/smoke/report/learning_curves.png
 
 bench: $(READY) ## steps per second of vlmcar and sparse, interleaved
 	$(BIN)/python -m vlmcar.bench

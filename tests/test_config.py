@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from tests.conftest import ROOT
 from vlmcar.cli import one_line_errors
-from vlmcar.config import build, component, config_hash, method_name, vlm_name
+from vlmcar.config import build, component, config_hash, method_name, relevant_settings, vlm_name
 from vlmcar.types import VLM, ConfigError, VlmcarError
 
 Compose = Callable[..., DictConfig]
@@ -53,7 +54,13 @@ def test_every_choice_builds_without_loading_anything(config: Compose, group: st
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_experiment_builds_and_says_its_command(config: Compose, path: Path) -> None:
-    build(config(f"experiment={path.stem}"))
+    cfg = config(f"experiment={path.stem}")
+    build(cfg)
+    overlay = OmegaConf.load(path)
+    for key in set(overlay) - {"defaults"}:  # an overlay wins over the values it lies on
+        assert (
+            OmegaConf.merge(cfg[key], overlay[key]) == cfg[key] if key in GROUPS else cfg[key] == overlay[key]
+        )
     lines = path.read_text().splitlines()
     assert lines[0] == "# @package _global_"
     assert lines[1].startswith("# python run.py")
@@ -79,6 +86,7 @@ BAD = [
     (["seed=one"], "seed=one"),
     (["stage=trian"], "stage=trian is none of train, generate"),
     (["label=a/b"], "label=a/b"),
+    (["stage=generate", "method=sparse"], "method=sparse has none"),
     (["overwrite=maybe"], "overwrite=maybe"),
     (["training.steps=100"], "less than one update"),
     (["training.eval_every=0"], "eval_every=0"),
@@ -123,8 +131,11 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(
 
 
 RUN_PY = [
-    (["env=minigird"], 2, "Could not find 'env/minigird'"),
-    (["algorithm.n_stepz=7"], 2, "n_stepz"),
+    (["env=minigird"], 2, "did you mean env=minigrid?"),
+    (["env=doorkey_5x5"], 2, "did you mean env=minigrid/doorkey_5x5?"),
+    (["algorithm.n_stepz=7"], 2, "did you mean algorithm.n_steps?"),
+    (["env_reward=1"], 2, "did you mean method.env_reward?"),
+    (["seed=0,1,2"], 2, "Add -m to sweep"),
     (["algorithm.n_steps=7"], 2, "must be a multiple of batch_size=256"),
     (["training.steps=[1"], 2, ""),
     (["results=/proc/nothing"], 2, "cannot be written"),
@@ -162,10 +173,17 @@ def test_the_sweep_covers_the_methods_by_itself(config: Compose) -> None:
     assert swept[:2] == ["vlmcar", "sparse"]
 
 
+@pytest.mark.parametrize("launcher", ["local", "basic", "joblib"])
+def test_any_launcher_can_be_chosen(launcher: str) -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("config", [f"hydra/launcher={launcher}", "results=here"], return_hydra_config=True)
+    assert cfg.hydra.sweep.dir.startswith("here/")  # every file lies below results
+
+
 def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> None:
     def hashed(*overrides: str) -> str:
         cfg = config(*overrides)
-        return config_hash(cfg, build(cfg))
+        return config_hash(relevant_settings(cfg, build(cfg)))
 
     assert hashed() == hashed("training.steps=300000", "env.steps=1", "sandbox.startup_seconds=9")
     assert hashed() == hashed("seed=3", "results=elsewhere", "logger=none", "training.torch_threads=2")

@@ -81,8 +81,14 @@ def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
     assert "already complete" in capsys.readouterr().out
     assert (folder / "result.json").stat().st_mtime_ns == before
 
-    with pytest.raises(VlmcarError, match="made with other settings"):
+    with pytest.raises(VlmcarError, match=r"other settings \(training.eval_episodes 3 -> 5\)"):
         run(config(*QUICK, f"results={tmp_path}", "training.eval_episodes=5"))
+
+
+def test_weights_that_do_not_fit_leave_no_run_behind(config: Compose, tmp_path: Path) -> None:
+    with pytest.raises(VlmcarError, match="1 numbers for 3 sub-tasks"):
+        run(config(*QUICK, f"results={tmp_path}", "reward.weights=[1]"))
+    assert not list(tmp_path.rglob("manifest.json"))
 
 
 def test_same_seed_equal_rows_and_programs_are_made_once(
@@ -133,10 +139,12 @@ def test_a_killed_run_goes_on_from_its_checkpoint(config: Compose, tmp_path: Pat
     assert done.returncode == 1
     assert "other settings" in done.stderr
     content = json.loads(manifest.read_text())
-    from vlmcar.config import build, config_hash
+    from vlmcar.config import build, config_hash, relevant_settings
 
     shorter = config(*QUICK, f"results={tmp_path}", "method=sparse", f"training.steps={steps + 4096}")
-    manifest.write_text(json.dumps({**content, "config_hash": config_hash(shorter, build(shorter))}))
+    manifest.write_text(
+        json.dumps({**content, "config_hash": config_hash(relevant_settings(shorter, build(shorter)))})
+    )
     run(shorter)
     result = json.loads((folder.path / "result.json").read_text())
     assert result["resumed_at"] == [steps]

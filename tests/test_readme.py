@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import gymnasium
+import minigrid  # noqa: F401  (registers the environments)
 import pytest
+from omegaconf import DictConfig
 
 from tests.conftest import ROOT
-from tests.generation.test_parsing import SOURCE
-from tests.reward.test_reward import Counter
+from vlmcar.config import build
+from vlmcar.obtain import obtain_program
+from vlmcar.record.console import Console
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "program.py").write_text(SOURCE)
-    monkeypatch.chdir(tmp_path)
+def test_the_python_block_runs(
+    config: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the environment that the README names, and the program that its command makes."""
+    monkeypatch.chdir(ROOT)
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names: dict = {"my_env": Counter(3)}
-    exec(block, names)
+    (make,) = re.findall(r"`(gymnasium\.make\(.*?\))`", README)
+    cfg = config("env=minigrid/doorkey_5x5", f"results={tmp_path}", "stage=generate")
+    folder = obtain_program(build(cfg), Console("test")).folder
+    names = {"my_env": eval(make, {"gymnasium": gymnasium})}
+    exec(block.replace("results/programs/minigrid-doorkey_5x5/offline/<key>", str(folder)), names)
     env = names["env"]
-    env.reset()
-    _, reward, _, _, info = env.step(0)
-    assert reward == 0.5  # `get_key` is done as soon as the picture changes
-    assert info["progress"].tolist() == [1.0, 0.5]
+    task = build(cfg).env
+    env.reset(seed=3)
+    rewards = [env.step(int(action))[1] for action in task.expert(3).actions]
+    assert sum(rewards) == pytest.approx(1.0)
+    assert rewards[-1] > 0
     env.judge.close()
 
 

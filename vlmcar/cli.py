@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import ConfigError, VlmcarError
 
+_CONF = Path("conf")
 _WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -71,9 +75,39 @@ def _one_line(error: BaseException) -> str:
     noise = ("full_key:", "object_type=", "To append to")
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     line = " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
-    if "Could not override" in line:
-        line += " (python run.py --cfg job lists all settings)"
-    return line
+    if "Ambiguous value" in line:
+        return line.split(" 1. ")[0] + " Add -m to sweep over the values."
+    return line + _hint(line)
+
+
+def _hint(line: str) -> str:
+    """What was probably meant, where Hydra knows no such choice or setting."""
+    if found := re.search(r"Could not find '(\w+)/([^']+)'", line):
+        group, choice = found.groups()
+        paths = {
+            p.stem: str(p.relative_to(_CONF / group).with_suffix("")) for p in (_CONF / group).rglob("*.yaml")
+        }
+        close = difflib.get_close_matches(choice.split("/")[-1], paths, n=1)
+        return f"; did you mean {group}={paths[close[0]]}?" if close else ""
+    if found := re.search(r"Could not override '([\w.]+)'", line):
+        known = _settings()
+        word = found.group(1)
+        close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+        close = close or [key for key in known if key.split(".")[-1] == word][:1]
+        meant = f"did you mean {close[0]}? " if close else ""
+        return f" ({meant}python run.py --cfg job lists all settings)"
+    return ""
+
+
+def _settings() -> list[str]:
+    """``group.key`` for every yaml of ``conf``."""
+    keys = set()
+    for path in _CONF.rglob("*.yaml"):
+        group = path.relative_to(_CONF).parts[0]
+        content = OmegaConf.load(path)
+        if isinstance(content, DictConfig) and group not in ("hydra", "experiment", "config.yaml"):
+            keys |= {f"{group}.{key!s}" for key in content if key not in ("_target_", "defaults")}
+    return sorted(keys)
 
 
 def _leave(message: str, status: int) -> None:

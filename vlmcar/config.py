@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,8 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
 
 def _check_together(built: Components) -> None:
     """What no component can see alone."""
+    if built.stage != "train" and not built.method.needs_program:
+        raise ConfigError(f"stage={built.stage} is about a program, and method={built.method.name} has none")
     built.algorithm.check_budget(built.training.steps)
     evaluated = set(range(built.training.eval_seed, built.training.eval_seed + built.training.most_episodes))
     for which in ("feedback", "held_out"):
@@ -151,18 +154,24 @@ def _check_together(built: Components) -> None:
         check_reward(built.method.env_reward)
 
 
-def config_hash(cfg: DictConfig, built: Components) -> str:
-    """12 hex digits over the settings that the run's numbers depend on, the seed left out.
+def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:
+    """The settings that the run's numbers depend on, the seed left out, as ``group.key`` -> value.
 
     A method without a program does not depend on who would have written one.
     """
     names = _ALWAYS + (_WITH_PROGRAM if built.method.needs_program else ())
-    relevant: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for name in names:
         values = OmegaConf.to_container(cfg[name], resolve=True)
         assert isinstance(values, dict)
-        relevant[name] = {k: v for k, v in values.items() if k not in _IRRELEVANT.get(name, ())}
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:12]
+        kept = {k: v for k, v in values.items() if k not in _IRRELEVANT.get(name, ())}
+        settings.update({f"{name}.{key!s}": value for key, value in kept.items()})
+    return settings
+
+
+def config_hash(settings: Mapping[str, Any]) -> str:
+    """12 hex digits over ``relevant_settings``."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def vlm_name(built: Components) -> str:

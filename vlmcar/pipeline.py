@@ -7,12 +7,13 @@ import shlex
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vlmcar.config import Components, build, config_hash, method_name, run_path, vlm_name
+from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path, vlm_name
 from vlmcar.measure import measure_agreement
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
@@ -49,14 +50,18 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
 
 def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, console: Console) -> None:
     """Train in this run's folder, unless it is complete already."""
-    hashed = config_hash(cfg, built)
-    state = folder.claim(hashed, built.overwrite)
+    settings = relevant_settings(cfg, built)
+    state = folder.claim(config_hash(settings), settings, built.overwrite)
     if state == "complete":
         console.say(f"already complete: {folder.path}")
         return
     stored = obtain_program(built, console) if built.method.needs_program else None
+    if stored:
+        built.reward.start(
+            1, len(stored.program.subtasks)
+        )  # refuses weights that do not fit, before any file
     first = _first_step(folder, stored, console) if state == "resume" else 0
-    manifest = _manifest(built, folder, hashed, stored, first)
+    manifest = _manifest(built, folder, settings, stored, first)
     folder.write_json(MANIFEST, manifest)
     (folder.path / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
     if stored:
@@ -141,7 +146,11 @@ def _judged(judge: Judge) -> dict[str, Any]:
 
 
 def _manifest(
-    built: Components, folder: RunFolder, hashed: str, stored: StoredProgram | None, first: int
+    built: Components,
+    folder: RunFolder,
+    settings: Mapping[str, Any],
+    stored: StoredProgram | None,
+    first: int,
 ) -> dict[str, Any]:
     """What is run, with what, where. Timings in ``result.json`` are those of the last session."""
     before = (folder.read_json(MANIFEST) or {}) if first else {}
@@ -157,7 +166,8 @@ def _manifest(
         "algorithm": built.algorithm.name,
         "seed": built.seed,
         "steps": built.training.steps,
-        "config_hash": hashed,
+        "config_hash": config_hash(settings),
+        "settings": settings,
         "sandbox": built.sandbox.level if stored else None,
         "program_hash": stored.program.hash if stored else None,
         "program_attempts": stored.attempts if stored else None,

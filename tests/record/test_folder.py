@@ -27,8 +27,8 @@ class Model:
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path / "seed_0")
-    assert run.claim("abc", overwrite=False) == "new"
-    run.write_json(MANIFEST, {"config_hash": "abc"})
+    assert run.claim("abc", {"a.b": 1}, overwrite=False) == "new"
+    run.write_json(MANIFEST, {"config_hash": "abc", "settings": {"a.b": 1}})
     return run
 
 
@@ -39,13 +39,13 @@ def rows(folder: RunFolder, name: str) -> list[dict[str, str]]:
 
 def test_a_complete_run_is_recognised(folder: RunFolder) -> None:
     folder.write_json(RESULT, {"final_success": 1.0})
-    assert folder.claim("abc", overwrite=False) == "complete"
+    assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "complete"
     assert not list(folder.path.glob("*.partial"))
 
 
 def test_a_run_without_checkpoint_starts_again_with_empty_csv_files(folder: RunFolder) -> None:
     folder.append(EVAL, {"steps": 0, "success_rate": 0.5})
-    assert folder.claim("abc", overwrite=False) == "new"
+    assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "new"
     assert not (folder.path / EVAL).exists()
 
 
@@ -56,7 +56,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_drops_later_rows(folder: R
     folder.save_checkpoint(Model(200))
     with (folder.path / EVAL).open("a") as file:
         file.write("40")  # killed in the middle of a line
-    assert folder.claim("abc", overwrite=False) == "resume"
+    assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "resume"
     assert folder.checkpoint_steps() == 200
     folder.rewind(200)
     assert [row["steps"] for row in rows(folder, EVAL)] == ["0", "100", "200"]
@@ -66,25 +66,25 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_drops_later_rows(folder: R
 
 def test_a_run_with_other_settings_is_refused_unless_told(folder: RunFolder) -> None:
     folder.write_json(RESULT, {"final_success": 1.0})
-    with pytest.raises(OtherConfig, match=r"label=<name>.*overwrite=true"):
-        folder.claim("other", overwrite=False)
+    with pytest.raises(OtherConfig, match=r"a.b 1 -> 2.*label=<name>.*overwrite=true"):
+        folder.claim("other", {"a.b": 2}, overwrite=False)
     assert (folder.path / RESULT).exists()
-    assert folder.claim("other", overwrite=True) == "new"
+    assert folder.claim("other", {"a.b": 2}, overwrite=True) == "new"
     assert not (folder.path / RESULT).exists()
 
 
 def test_a_broken_manifest_or_checkpoint_is_not_trusted(folder: RunFolder) -> None:
     (folder.path / CHECKPOINT).write_text("half a zip")
-    assert folder.claim("abc", overwrite=False) == "new"
+    assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "new"
     (folder.path / MANIFEST).write_text("[]")
-    assert folder.claim("other", overwrite=False) == "new"
+    assert folder.claim("other", {"a.b": 2}, overwrite=False) == "new"
 
 
 def test_a_result_without_manifest_is_not_thrown_away(folder: RunFolder) -> None:
     folder.write_json(RESULT, {"final_success": 1.0})
     (folder.path / MANIFEST).unlink()
     with pytest.raises(OtherConfig, match="without a manifest"):
-        folder.claim("abc", overwrite=False)
+        folder.claim("abc", {"a.b": 1}, overwrite=False)
     assert (folder.path / RESULT).exists()
 
 

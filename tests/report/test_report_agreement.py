@@ -23,9 +23,9 @@ def test_each_subtask_is_a_row_and_each_kind_a_column(tmp_path: Path) -> None:
         "doorkey",
         "open_door",
         "locked_door_open",
-        "1.000 (0 FP, 0 FN of 889)",
+        "1.000 (0 FP, 0 FN; 409 of 889 true)",
         "–",
-        "0.750 (1477 FP, 0 FN of 5908)",
+        "0.750 (1477 FP, 0 FN; 4893 of 5908 true)",
     ]
     assert "stage=agreement" in note
     table.to_csv(tmp_path / "agreement.csv", index=False)

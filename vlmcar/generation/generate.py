@@ -78,7 +78,7 @@ class Generation:
         height, width, _ = images[0].shape
         size = {"height": height, "width": width}
         conversation = Conversation(vlm, prompts.fill("system"), folder)
-        ask = _Asker(conversation, prompts, self.readable_attempts)
+        ask = _Asker(conversation, prompts, self.readable_attempts, say)
 
         say("describe: what do the initial and the goal image show?")
         ask(prompts.fill("describe", **size), images, read_description)
@@ -120,6 +120,7 @@ class _Asker:
     conversation: Conversation
     prompts: Prompts
     attempts: int
+    say: Callable[[str], None]
 
     def __call__(self, text: str, images: Sequence[Frame], read: Callable[[str], T]) -> T:
         reply = self.conversation.ask(text, images)
@@ -131,5 +132,6 @@ class _Asker:
                     raise GenerationFailed(
                         f"after {attempt} replies the VLM's answer could still not be used: {problem}"
                     ) from None
+                self.say(f"reply {attempt} of at most {self.attempts} could not be used: {problem}")
                 reply = self.conversation.ask(self.prompts.fill("unreadable", problem=problem))
         raise AssertionError("unreachable: readable_attempts is at least 1")

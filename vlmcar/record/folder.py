@@ -33,8 +33,13 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def claim(self, config_hash: str, overwrite: bool) -> str:
+    def claim(self, config_hash: str, settings: Mapping[str, Any], overwrite: bool) -> str:
         """Make the folder this run's.
+
+        Args:
+            config_hash: of ``settings``.
+            settings: what the run's numbers depend on.
+            overwrite: replace a run that was made with other settings.
 
         Returns:
             ``new``, ``resume`` (a checkpoint is there) or ``complete``.
@@ -53,10 +58,10 @@ class RunFolder:
             return "new"
         if manifest.get("config_hash") != config_hash:
             if not overwrite:
+                differ = _differences(manifest.get("settings", {}), settings)
                 raise OtherConfig(
-                    f"{self.path} holds a run made with other settings (config {manifest.get('config_hash')}, "
-                    f"this one is {config_hash}); add label=<name> for a variant beside it, results=<folder> "
-                    "for another place, or overwrite=true to replace it"
+                    f"{self.path} holds a run made with other settings ({differ}); add label=<name> for a variant "
+                    "beside it, results=<folder> for another place, or overwrite=true to replace it"
                 )
             self._clear()
             return "new"
@@ -154,3 +159,10 @@ class RunFolder:
                 if float(row["success_rate"]) >= rate:
                     return int(row["steps"])
         return None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], most: int = 3) -> str:
+    """``group.key old -> new`` for the settings that differ, ``most`` of them."""
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    shown = [f"{key} {before.get(key)} -> {now.get(key)}" for key in keys[:most]]
+    return ", ".join(shown) + (f" and {len(keys) - most} more" if len(keys) > most else "")

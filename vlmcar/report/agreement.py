@@ -60,13 +60,15 @@ def agreement_section(table: pd.DataFrame) -> list[str]:
         rows.append([env, subtask, truth, *(cells.get(kind, NOTHING) for kind in KINDS)])
     note = (
         "Measured after acceptance, by `python run.py stage=agreement env=...`, on levels of their own; ground "
-        "truth is used for nothing else. Each cell: fraction of equal answers, with false positives and false "
-        "negatives among so many frames (or episodes). `policy`: the trained policy of seed 0."
+        "truth is used for nothing else. Each cell: fraction of equal answers; in brackets false positives (FP), "
+        "false negatives (FN), and how many of the frames (or episodes) are true by ground truth. `policy` is the "
+        "trained policy of seed 0: it visits states that neither experts nor random play do, and exploits what is "
+        "wrong there."
     )
     header = ["environment", "sub-task", "ground truth", *KINDS]
     return ["## Agreement of programs with ground truth", markdown(header, rows), note]
 
 
 def _cell(row: object) -> str:
-    wrong = f"{row.false_positives} FP, {row.false_negatives} FN of {row.count}"  # type: ignore[attr-defined]
+    wrong = f"{row.false_positives} FP, {row.false_negatives} FN; {row.positives} of {row.count} true"  # type: ignore[attr-defined]
     return f"{row.agreement:.3f} ({wrong})"  # type: ignore[attr-defined]

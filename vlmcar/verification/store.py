@@ -68,27 +68,7 @@ class ProgramStore:
         Raises:
             VlmcarError: the program was changed after it was verified.
         """
-        path = folder / "verdict.json"
-        if not path.is_file():
-            return None
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        subtasks = tuple(SubTask(**row) for row in entry["subtasks"])
-        source = (folder / "program.py").read_text(encoding="utf-8")
-        program = Program(subtasks, source)
-        if program.hash != entry["program_hash"]:
-            raise VlmcarError(
-                f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); remove "
-                f"{folder} to have it made again"
-            )
-        checks = tuple(Check(**row) for row in entry["checks"])
-        return StoredProgram(
-            program,
-            Verdict(entry["accepted"], checks),
-            entry["attempts"],
-            entry["vlm_calls"],
-            entry["vlm_model"],
-            folder,
-        )
+        return load(folder) if (folder / "verdict.json").is_file() else None
 
     def put(self, stored: StoredProgram) -> None:
         """Complete an entry whose conversation already lies in its folder."""
@@ -112,3 +92,32 @@ class ProgramStore:
         for name in ("program.py", "verdict.json", "conversation.jsonl"):
             shutil.copyfile(stored.folder / name, run_folder / name)
         shutil.copytree(stored.folder / "images", run_folder / "images", dirs_exist_ok=True)
+
+
+def load(folder: str | Path) -> StoredProgram:
+    """An accepted program with its story, from a folder of the store.
+
+    Raises:
+        VlmcarError: it is not there, or the program was changed after it was verified.
+    """
+    folder = Path(folder)
+    try:
+        entry = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        source = (folder / "program.py").read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise VlmcarError(f"{folder} holds no accepted program: {error}") from None
+    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source)
+    if program.hash != entry["program_hash"]:
+        raise VlmcarError(
+            f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); remove "
+            f"{folder} to have it made again"
+        )
+    checks = tuple(Check(**row) for row in entry["checks"])
+    return StoredProgram(
+        program,
+        Verdict(entry["accepted"], checks),
+        entry["attempts"],
+        entry["vlm_calls"],
+        entry["vlm_model"],
+        folder,
+    )

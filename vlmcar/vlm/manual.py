@@ -49,7 +49,12 @@ class Manual:
         answer = folder / "answer.md"
         started = time.monotonic()
         if not answer.exists():
-            print(f"manual VLM: read {folder / 'prompt.md'} and its images, write {answer}", flush=True)
+            chat = "in a new chat" if number == 1 else "in the same chat"
+            print(
+                f"manual VLM, turn {number}: send {folder / 'prompt.md'} with the image_*.png beside it {chat}, and "
+                f"save the answer as {answer} (waiting {self.timeout_minutes:g} minutes at most)",
+                flush=True,
+            )
         text, before = "", None
         while not text.strip() or text != before:  # an answer counts once it has stopped to change
             if time.monotonic() - started > 60 * self.timeout_minutes:
