@@ -25,7 +25,7 @@ _WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 def execute(cfg: DictConfig) -> None:
     """Run the pipeline for ``hydra.main``, which would put a line of its own before an error of ours.
 
-    In a sweep that line stays: it names the run that failed.
+    In a sweep that line stays, since the other runs go on; each failure is said as it happens.
     """
     from vlmcar.pipeline import run
 

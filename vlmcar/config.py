@@ -66,7 +66,7 @@ def build(cfg: DictConfig) -> Components:
         if name not in cfg or cfg[name] is None:
             raise ConfigError(f"'{name}' is missing or null; python run.py --help lists the choices")
     for key in cfg:
-        if key not in (*_COMPONENTS, *_VALUES, "experiment"):
+        if key not in (*_COMPONENTS, *_VALUES):
             raise ConfigError(f"'{key!s}' is no setting{_did_you_mean(str(key), (*_COMPONENTS, *_VALUES))}")
     parts = {name: component(name, cfg[name]) for name in _COMPONENTS}
     values = {name: cfg[name] for name in _VALUES}

@@ -57,9 +57,8 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         return
     stored = obtain_program(built, console) if built.method.needs_program else None
     if stored:
-        built.reward.start(
-            1, len(stored.program.subtasks)
-        )  # refuses weights that do not fit, before any file
+        # Refuses weights that do not fit, before the run leaves a file.
+        built.reward.start(1, len(stored.program.subtasks))
     first = _first_step(folder, stored, console) if state == "resume" else 0
     manifest = _manifest(built, folder, settings, stored, first)
     folder.write_json(MANIFEST, manifest)
@@ -91,7 +90,7 @@ def _first_step(folder: RunFolder, stored: StoredProgram | None, console: Consol
     before = (folder.read_json(MANIFEST) or {}).get("program_hash")
     if before != (stored.program.hash if stored else None):
         console.say("the checkpoint was trained on another program: starting again")
-        folder.restart()
+        folder.clear()
         return 0
     steps = folder.checkpoint_steps()
     assert steps is not None

@@ -54,7 +54,7 @@ class RunFolder:
                 raise OtherConfig(
                     f"{self.path} has a result without a manifest; add overwrite=true to replace it"
                 )
-            self._clear()
+            self.clear()
             return "new"
         if manifest.get("config_hash") != config_hash:
             if not overwrite:
@@ -63,16 +63,16 @@ class RunFolder:
                     f"{self.path} holds a run made with other settings ({differ}); add label=<name> for a variant "
                     "beside it, results=<folder> for another place, or overwrite=true to replace it"
                 )
-            self._clear()
+            self.clear()
             return "new"
         if (self.path / RESULT).is_file():
             return "complete"
         if self.checkpoint_steps() is not None:
             return "resume"
-        self._clear()
+        self.clear()
         return "new"
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole."""
         for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL):
             (self.path / name).unlink(missing_ok=True)
@@ -94,10 +94,6 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-    def restart(self) -> None:
-        """Forget a checkpoint that does not belong to this run, and the rows before it."""
-        self._clear()
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """The file's content, or ``None`` if it is missing or broken."""

@@ -62,8 +62,8 @@ def agreement_section(table: pd.DataFrame) -> list[str]:
         "Measured after acceptance, by `python run.py stage=agreement env=...`, on levels of their own; ground "
         "truth is used for nothing else. Each cell: fraction of equal answers; in brackets false positives (FP), "
         "false negatives (FN), and how many of the frames (or episodes) are true by ground truth. `policy` is the "
-        "trained policy of seed 0: it visits states that neither experts nor random play do, and exploits what is "
-        "wrong there."
+        "trained policy of the seed that the command names (0 by default): it visits states that neither experts "
+        "nor random play do, and may exploit what is wrong there."
     )
     header = ["environment", "sub-task", "ground truth", *KINDS]
     return ["## Agreement of programs with ground truth", markdown(header, rows), note]

@@ -35,8 +35,8 @@ class Training:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value < (0 if name == "eval_seed" else 1):
-                least = 0 if name == "eval_seed" else 1
+            least = 0 if name == "eval_seed" else 1
+            if value < least:
                 raise ConfigError(f"training.{name}={value} must be at least {least}")
 
     @property

@@ -53,18 +53,24 @@ def agreement(
         trajectories: of any kinds.
         predicates: sub-task name -> predicates of ``task.truth`` joined by ``and`` and ``or`` (``and`` binds
             more tightly), such as ``holding_key or locked_door_open``.
+
+    Raises:
+        ProgramError: the program had no answer for a frame.
     """
     answers: dict[tuple[str, str], list[tuple[bool, bool]]] = {}  # (program says, ground truth says)
     for trajectory in trajectories:
-        frames = trajectory.frames
-        progress = judge.progress(np.broadcast_to(frames[:1], frames.shape), frames)
+        episode = judge_episode(judge, trajectory)
+        if episode.error is not None:  # an error is no answer, right or wrong
+            raise episode.error
+        assert episode.progress is not None
         truth = task.truth(trajectory)
         for k, subtask in enumerate(program.subtasks):
             if subtask.name in predicates:
-                compared = zip(progress[:, k] >= 1.0, is_so(predicates[subtask.name], truth), strict=True)
+                compared = zip(
+                    episode.progress[:, k] >= 1.0, is_so(predicates[subtask.name], truth), strict=True
+                )
                 answers.setdefault((trajectory.kind, subtask.name), []).extend(compared)
-        complete = judge_episode(judge, trajectory).complete
-        answers.setdefault((trajectory.kind, EPISODES), []).append((complete, trajectory.success))
+        answers.setdefault((trajectory.kind, EPISODES), []).append((episode.complete, trajectory.success))
     for (kind, name), pairs in answers.items():
         truth_name = "success" if name == EPISODES else predicates[name]
         yield _row(kind, name, truth_name, pairs)

@@ -97,7 +97,7 @@ class Verification:
             texts.append(text)
         if "same_answers" in failed:
             texts.append(
-                "The same two pictures got different answers when they were judged again in another order: it "
+                "The same two pictures got another answer, or none, when they were judged again in another order: it "
                 "remembers something between calls, or reads memory that it has not set. Every answer must "
                 "follow from `initial` and `frame` alone."
             )

@@ -18,7 +18,7 @@ class Manual:
     """Any chat page is a VLM: paste the prompt, attach the images, save the answer.
 
     Turn n lies in ``<folder>/turn_<n>/``: ``prompt.md``, ``image_1.png``, ... The answer is expected in
-    ``answer.md`` there. Answers that already exist are read at once, so a stopped conversation goes on
+    ``answer.md`` there. Answers that already exist are taken, so a stopped conversation goes on
     where it was.
     """
 
@@ -55,14 +55,15 @@ class Manual:
                 f"save the answer as {answer} (waiting {self.timeout_minutes:g} minutes at most)",
                 flush=True,
             )
-        text, before = "", None
-        while not text.strip() or text != before:  # an answer counts once it has stopped to change
+        before = ""
+        while True:
+            text = answer.read_text(encoding="utf-8") if answer.exists() else ""
+            if text.strip() and text == before:  # it has stopped to change
+                return Reply(text=text, model=self.answered_by, seconds=time.monotonic() - started)
             if time.monotonic() - started > 60 * self.timeout_minutes:
                 raise VlmcarError(f"no answer in {answer} after {self.timeout_minutes:g} minutes")
-            if before is not None or not answer.exists():
-                time.sleep(self.poll_seconds)
-            before, text = text, answer.read_text(encoding="utf-8") if answer.exists() else ""
-        return Reply(text=text, model=self.answered_by, seconds=time.monotonic() - started)
+            before = text
+            time.sleep(self.poll_seconds)
 
     def _write_turn(self, folder: Path, messages: Sequence[Message]) -> None:
         text = messages[-1].text
@@ -72,10 +73,9 @@ class Manual:
         prompt = folder / "prompt.md"
         shown = folder / "images.json"
         digests = json.dumps([image_digest(image) for image in messages[-1].images])
-        written = prompt.exists() and shown.exists()
-        if written and (prompt.read_text(encoding="utf-8"), shown.read_text(encoding="utf-8")) != (
-            text,
-            digests,
+        if any(
+            path.exists() and path.read_text(encoding="utf-8") != content
+            for path, content in ((prompt, text), (shown, digests))
         ):
             raise VlmcarError(
                 f"{prompt} belongs to another conversation; remove {folder.parent} or choose another vlm.folder"
