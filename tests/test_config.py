@@ -48,7 +48,7 @@ def test_every_choice_builds_without_loading_anything(config: Compose, group: st
     cfg = config(f"{group}={choice}", *NEEDED.get(choice, []))
     built = getattr(build(cfg), group)
     assert type(built).__module__.startswith(("vlmcar.", "baselines."))
-    if hasattr(built, "name") and choice != "minigrid":
+    if hasattr(built, "name") and choice not in ("minigrid", "procgen"):
         assert built.name == choice.split("/")[-1]  # the same word in yaml, path and csv
 
 
@@ -117,6 +117,11 @@ BAD = [
     (["training.eval_seed=9990"], "feedback set"),
     (["verification.feedback_seed=-50"], "0 or more"),
     (["env.image_seed=-1"], "image_seed=-1"),
+    (["env=procgen", "env.max_steps=2000"], "env.max_steps=2000 must be from 1 to 1000"),
+    (["env=procgen", "env.num_levels=40000"], "levels that training draws from"),
+    (["env=procgen", "env.expert_steps=[40,20]"], "[fewest, most] or null"),
+    (["verification.early_frames=-1"], "early_frames=-1"),
+    (["algorithm.cnn_learning_rate=0"], "cnn_learning_rate=0"),
 ]
 
 

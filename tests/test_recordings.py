@@ -19,7 +19,8 @@ from vlmcar.verification.store import ProgramStore
 from vlmcar.vlm.conversation import load
 
 RECORDINGS = sorted(path.parent for path in (ROOT / "results/recordings").glob("*/conversation.jsonl"))
-TASKS = {"unlock", "unlock_pickup", "doorkey_5x5", "doorkey_6x6", "doorkey_8x8", "key_corridor_s3r1"}
+MINIGRID = {"unlock", "unlock_pickup", "doorkey_5x5", "doorkey_6x6", "doorkey_8x8", "key_corridor_s3r1"}
+PROCGEN = {"heist", "leaper", "maze", "miner"}
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
@@ -43,8 +44,9 @@ def test_the_recording_is_accepted(
         is_so(expression, known)
 
 
-def test_the_six_tasks_are_recorded() -> None:
-    assert {path.name.removeprefix("minigrid-") for path in RECORDINGS} >= TASKS
+@pytest.mark.parametrize(("suite", "tasks"), [("minigrid", MINIGRID), ("procgen", PROCGEN)])
+def test_the_tasks_are_recorded(suite: str, tasks: set[str]) -> None:
+    assert {path.name for path in RECORDINGS} >= {f"{suite}-{task}" for task in tasks}
 
 
 def test_the_recordings_say_who_answered() -> None:

@@ -27,7 +27,7 @@ _COMPONENTS = (*_ALWAYS, *_WITH_PROGRAM, "logger")
 _VALUES = ("stage", "seed", "results", "label", "overwrite")
 # Settings that change no number of a run.
 _IRRELEVANT = {
-    "env": ("steps",),  # training.steps says what was used
+    "env": ("steps", "experts"),  # training.steps says what was used
     "training": ("checkpoint_every", "torch_threads"),
     "generation": ("record",),
     "sandbox": ("startup_seconds",),
@@ -149,6 +149,11 @@ def _check_together(built: Components) -> None:
                 f"training.eval_seed={built.training.eval_seed} gives levels that verification's {which} set has, "
                 "too; evaluation needs levels of its own"
             )
+    if built.env.training_seeds and evaluated & set(built.env.training_seeds):
+        raise ConfigError(
+            f"training.eval_seed={built.training.eval_seed} gives levels that training draws from, too: "
+            f"{built.env.training_seeds.start} to {built.env.training_seeds.stop - 1}; evaluation needs unseen ones"
+        )
     check_reward = getattr(built.reward, "check_with", None)
     if check_reward and built.method.needs_program:
         check_reward(built.method.env_reward)

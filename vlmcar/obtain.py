@@ -57,7 +57,7 @@ def _make_program(
     _rejection(folder).unlink(missing_ok=True)
     for name, image in zip(("initial", "goal"), images, strict=True):
         write_png(folder / f"{name}.png", image)
-    made = built.generation.generate(images, built.vlm, verify, folder, console.say)
+    made = built.generation.generate(images, built.env.frames(), built.vlm, verify, folder, console.say)
     if not made.verdict.accepted:
         (folder / "rejected.py").write_text(made.program.source, encoding="utf-8")
         message = (

@@ -19,6 +19,7 @@ from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.record.folder import CHECKPOINT, CONFIG, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
+from vlmcar.training.evaluate import Evaluations
 from vlmcar.types import ConfigError, Judge
 from vlmcar.verification.store import ProgramStore, StoredProgram
 
@@ -80,9 +81,14 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         console.close()
         built.logger.finish(result)
     console.say(
-        f"done: {result['final_success']:.0%} success over {result['final_episodes']} episodes, "
+        f"done: {result['final_success']:.0%} success over {result['final_episodes']} episodes"
+        f"{_of_training(result['final_train_success'])}, "
         f"{result['steps_per_second']:,.0f} steps/s, {result['seconds']:.0f} s; {folder.path}"
     )
+
+
+def _of_training(success: float | None) -> str:
+    return "" if success is None else f" on unseen levels, {success:.0%} on training levels"
 
 
 def _first_step(folder: RunFolder, stored: StoredProgram | None, console: Console) -> int:
@@ -128,13 +134,24 @@ def _train(
         venv.close()
     trained.model.save(folder.path / POLICY)
     return {
-        "final_success": trained.final.success_rate,
-        "final_episodes": trained.final.episodes,
-        "steps_to_90": folder.first_step_with_success(0.9),
+        "final_success": trained.final.unseen.success_rate,
+        "final_episodes": trained.final.unseen.episodes,
+        "steps_to_90": folder.first_step_with_success(0.9, "success_rate"),
+        **_on_training_levels(trained.final, folder),
         "train_seconds": trained.train_seconds,
         "steps_per_second": trained.steps_per_second,
         "seconds": time.perf_counter() - started,
         "judged": None if judge is None else _judged(judge),
+    }
+
+
+def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]:
+    """The same two numbers on the levels that training draws from, where these are a limited set."""
+    if final.training is None:
+        return {"final_train_success": None, "train_steps_to_90": None}
+    return {
+        "final_train_success": final.training.success_rate,
+        "train_steps_to_90": folder.first_step_with_success(0.9, "train_success_rate"),
     }
 
 

@@ -185,8 +185,15 @@ class Task(Protocol):
     def id(self) -> str:
         """``<suite>-<name>``, used in paths and csv files."""
 
+    @property
+    def training_seeds(self) -> range | None:
+        """The seeds of the levels that training draws from; ``None``: it draws from all there are."""
+
     def images(self) -> tuple[Frame, Frame]:
         """The initial and the goal image that the VLM is shown, from one episode."""
+
+    def frames(self) -> tuple[Frame, Frame]:
+        """The same two moments as programs get them; they may be smaller."""
 
     def expert(self, seed: int) -> Trajectory:
         """A successful episode from the level drawn by ``seed``."""
@@ -195,10 +202,17 @@ class Task(Protocol):
         """An episode of uniformly random actions on the level drawn by ``seed``."""
 
     def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on the level drawn by ``seed``."""
+        """The episode that these actions lead to on the level of a trajectory's ``seed``."""
 
     def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
-        """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it); ``frames=False`` skips all rendering."""
+        """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it).
+
+        Args:
+            num_envs: how many episodes run side by side.
+            seeds: with ``auto_reset``, of the generators that draw training levels; without, of the levels.
+            frames: ``False`` skips all rendering for the judge.
+            auto_reset: ``False`` plays one episode each.
+        """
 
     def truth(self, trajectory: Trajectory) -> Mapping[str, NDArray[np.bool_]]:
         """Ground truth by replaying the actions in the simulator: bool (steps + 1,) per predicate.

@@ -35,10 +35,15 @@ def accepts(*values: str):
     return verify
 
 
-def generate(vlm: Scripted, tmp_path: Path, verify=None, **settings: int):
+def generate(vlm: Scripted, tmp_path: Path, verify=None, frames=None, **settings: int):
     values = {"max_subtasks": 8, "readable_attempts": 2, "program_attempts": 3, **settings}
     return Generation(prompts="v1", record=False, **values).generate(
-        (flat(1), flat(2)), vlm, verify or accepts("True"), tmp_path, lambda _: None
+        (flat(1), flat(2)),
+        frames or (flat(1), flat(2)),
+        vlm,
+        verify or accepts("True"),
+        tmp_path,
+        lambda _: None,
     )
 
 
@@ -86,6 +91,38 @@ def test_a_rejected_program_is_repaired_with_the_feedback_and_its_pictures(tmp_p
     np.testing.assert_array_equal(repair.images[0], flat(9))
     kept = [m.text for m in load(tmp_path)[0] if m.role == "assistant"]
     assert kept[2:] == [program("False"), program("0.5"), program("True")]
+
+
+def test_smaller_frames_are_announced_and_shown_enlarged(tmp_path: Path) -> None:
+    vlm = Scripted(ROOM, SUBTASKS, program("False"), program("True"))
+    small = (flat(3, 2, 2), flat(4, 2, 2))
+    small[0][0, 1] = 7
+    rejected = (flat(8, 2, 2),)
+
+    def verify(candidate: Program) -> Verdict:
+        good = "return True" in candidate.source
+        row = Check("expert_completes", None, "feedback/expert", 10, float(good), ">= 1", good)
+        return Verdict(good, (row,), "" if good else "wrong", () if good else rejected)
+
+    assert generate(vlm, tmp_path, verify, frames=small).verdict.accepted
+    describe, _, write, repair = (messages[-1] for messages in vlm.seen)
+    assert "4 pixels wide" in describe.text
+    assert [image.max() for image in describe.images] == [1, 2]
+    assert "2 pixels wide and 2 pixels high" in write.text
+    assert "a block of 2 x 2" in write.text
+    assert "shape (2, 2, 3)" in write.text
+    assert [image.shape for image in write.images] == [(4, 4, 3)] * 2
+    np.testing.assert_array_equal(write.images[0][::2, ::2], small[0])
+    np.testing.assert_array_equal(write.images[0][1::2, 1::2], small[0])
+    assert "a block of 2 x 2" in repair.text
+    np.testing.assert_array_equal(repair.images[0], flat(8, 4, 4))
+
+
+def test_frames_of_the_images_own_size_are_not_shown_twice(tmp_path: Path) -> None:
+    vlm = Scripted(ROOM, SUBTASKS, program("True"))
+    generate(vlm, tmp_path)
+    assert vlm.seen[2][-1].images == ()
+    assert "block of" not in vlm.seen[2][-1].text
 
 
 def test_attempts_are_bounded_and_the_last_verdict_is_returned(tmp_path: Path) -> None:

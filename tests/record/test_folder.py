@@ -97,10 +97,11 @@ def test_a_folder_is_held_by_one_process_at_a_time(folder: RunFolder) -> None:
 
 def test_first_step_with_success(folder: RunFolder) -> None:
     for steps, success in ((0, 0.1), (100, 0.9), (200, 0.8), (300, 1.0)):
-        folder.append(EVAL, {"steps": steps, "success_rate": success})
-    assert folder.first_step_with_success(0.9) == 100
-    assert folder.first_step_with_success(0.95) == 300
-    assert folder.first_step_with_success(1.01) is None
+        folder.append(EVAL, {"steps": steps, "success_rate": success, "train_success_rate": success**2})
+    assert folder.first_step_with_success(0.9, "success_rate") == 100
+    assert folder.first_step_with_success(0.95, "success_rate") == 300
+    assert folder.first_step_with_success(0.9, "train_success_rate") == 300
+    assert folder.first_step_with_success(1.01, "success_rate") is None
 
 
 def test_json_is_written_whole(folder: RunFolder) -> None:

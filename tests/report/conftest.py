@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-HEADER = "steps,episodes,success_rate,env_return,length\n"
+HEADER = "steps,episodes,success_rate,env_return,length"
 
 
 def write_run(
@@ -17,12 +17,16 @@ def write_run(
     method: str = "vlmcar",
     seed: int = 0,
     success: tuple[float, ...] = (0.0, 0.5, 1.0),
+    train_success: tuple[float, ...] | None = None,
     finished: bool = True,
     every: int = 10_000,
     result: dict[str, Any] | None = None,
     **manifest: Any,
 ) -> Path:
-    """Writes one run folder and returns it; `result` and `manifest` replace single fields."""
+    """Writes one run folder and returns it; `result` and `manifest` replace single fields.
+
+    `train_success` makes it a run with a limited set of training levels.
+    """
     programs = method == "vlmcar"
     fields = {
         "env": env,
@@ -46,15 +50,26 @@ def write_run(
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps(fields))
     lines = [
-        f"{step * every},20,{rate},{rate * 0.9},{200 - 150 * rate}\n" for step, rate in enumerate(success)
+        HEADER,
+        *(f"{step * every},20,{rate},{rate * 0.9},{200 - 150 * rate}" for step, rate in enumerate(success)),
     ]
-    (folder / "eval.csv").write_text(HEADER + "".join(lines))
+    if train_success:
+        lines = [
+            f"{line},{value}"
+            for line, value in zip(lines, ["train_success_rate", *train_success], strict=True)
+        ]
+    (folder / "eval.csv").write_text("".join(f"{line}\n" for line in lines))
+
+    def steps_to_90(rates: tuple[float, ...]) -> int | None:
+        return next((step * every for step, rate in enumerate(rates) if rate >= 0.9), None)
+
     if finished:
-        reached = [step * every for step, rate in enumerate(success) if rate >= 0.9]
         numbers = {
             "final_success": success[-1],
             "final_episodes": 100,
-            "steps_to_90": reached[0] if reached else None,
+            "steps_to_90": steps_to_90(success),
+            "final_train_success": train_success[-1] if train_success else None,
+            "train_steps_to_90": steps_to_90(train_success or ()),
             "train_seconds": 210.0,
             "steps_per_second": 1400.0 + seed,
             "seconds": 260.0,

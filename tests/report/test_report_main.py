@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vlmcar.report.__main__ import main
-from vlmcar.report.figures import METHOD_COLOURS, STYLE, draw, footer, line_of, panel_of
+from vlmcar.report.figures import METHOD_COLOURS, STYLE, draw, footer, line_of, panels_of
 from vlmcar.report.results import read_runs
 
 
@@ -23,6 +23,15 @@ def report(tmp_path):
         return (tmp_path / out / "report.md").read_text()
 
     return make
+
+
+def all_panels(read):
+    """Those of the combined figure."""
+    return [
+        panel
+        for env, rows in read.evaluations.groupby("env")
+        for panel in panels_of(env, rows, read.runs[read.runs["env"] == env])
+    ]
 
 
 def test_imports_nothing_heavy():
@@ -75,6 +84,55 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
     assert (tmp_path / "again" / "runs.csv").read_bytes() == (out / "runs.csv").read_bytes()
     assert again.split("## Table")[1] == text.split("## Table")[1]
     assert f"Redrawn from the csv files in `{out}`" in again
+
+
+def test_training_levels_are_a_panel_two_columns_and_a_sentence(run, report, tmp_path):
+    run()
+    run(env="procgen-maze", success=(0.0, 0.1, 0.2), train_success=(0.0, 0.5, 0.75))
+    text = report()
+    assert "| 0.20 (one seed) | > 20k | 0 of 1 | 0.75 (one seed) | > 20k |" in text
+    assert "columns about unseen levels" in text
+    names = [path.name for path in (tmp_path / "report").glob("*.png")]
+    assert "learning_curves_procgen-maze.png" in names
+    assert len(names) == 3
+    shutil.rmtree(tmp_path / "results")
+    again = report("--from-csv", str(tmp_path / "report"), out="again")
+    assert again.split("## Table")[1] == text.split("## Table")[1]
+
+
+def test_nothing_is_said_of_training_levels_where_there_are_none(run, report):
+    run()
+    assert "training levels" not in report()
+
+
+def test_an_environment_with_training_levels_has_two_panels(run, tmp_path):
+    run(env="minigrid-unlock")
+    for method in ("vlmcar", "sparse"):
+        run(env="procgen-maze", method=method, success=(0.0, 0.1, 0.2), train_success=(0.0, 0.5, 0.75))
+    panels = all_panels(read_runs(tmp_path / "results"))
+    assert [(panel.title, panel.curves["vlmcar"].iqm.tolist()) for panel in panels] == [
+        ("minigrid-unlock", [0.0, 0.5, 1.0]),
+        ("procgen-maze, training levels", [0.0, 0.5, 0.75]),
+        ("procgen-maze, unseen levels", [0.0, 0.1, 0.2]),
+    ]
+    figure = draw(panels, line_of(["vlmcar", "sparse"]), [])
+    for axes, panel in zip(figure.axes, panels, strict=True):
+        line = next(line for line in axes.lines if line.get_color() == METHOD_COLOURS["vlmcar"])
+        assert line.get_ydata().tolist() == panel.curves["vlmcar"].iqm.tolist()
+
+
+def test_the_two_panels_of_an_environment_stand_side_by_side(run, tmp_path):
+    for env in ("doorkey_5x5", "unlock", "unlock_pickup"):
+        run(env=f"minigrid-{env}")
+    for env in ("leaper", "maze"):
+        run(env=f"procgen-{env}", train_success=(0.0, 0.5, 0.75))
+    figure = draw(all_panels(read_runs(tmp_path / "results")), line_of(["vlmcar"]), [])
+    titles = [axes.get_legend().get_title().get_text() if axes.get_visible() else "" for axes in figure.axes]
+    assert np.reshape(titles, (3, 3)).tolist() == [
+        ["minigrid-doorkey_5x5", "minigrid-unlock", "minigrid-unlock_pickup"],
+        ["procgen-leaper, training levels", "procgen-leaper, unseen levels", ""],
+        ["procgen-maze, training levels", "procgen-maze, unseen levels", ""],
+    ]
 
 
 def test_images(run, report, tmp_path):
@@ -140,17 +198,16 @@ def test_colours_are_fixed_for_known_methods_and_distinct_for_others():
     assert len(set(lines.values())) == len(lines)
 
 
+@pytest.mark.parametrize("train_success", [None, (0.0, 0.5, 1.0)])
 @pytest.mark.parametrize("num_envs", [1, 4])
-def test_no_text_leaves_the_figure(run, tmp_path, num_envs):
+def test_no_text_leaves_the_figure(run, tmp_path, num_envs, train_success):
     for env in range(num_envs):
         name = f"procgen-a_rather_long_environment_name_{env}"
-        run(env=name, result={"vlm_model": "a_name_without_space" * 20 + " $ and words $" * 20})
-        run(env=name, label="with a label, which says a lot", finished=False)
+        model = "a_name_without_space" * 20 + " $ and words $" * 20
+        run(env=name, train_success=train_success, result={"vlm_model": model})
+        run(env=name, train_success=train_success, label="with a label, which says a lot", finished=False)
     read = read_runs(tmp_path / "results")
-    panels = [
-        panel_of(env, rows, read.runs[read.runs["env"] == env])
-        for env, rows in read.evaluations.groupby("env")
-    ]
+    panels = all_panels(read)
     text = footer(read.runs, panels, "python -m vlmcar.report --out " + "/a/very/long/folder" * 20)
     with mpl.rc_context(STYLE):
         figure = draw(panels, line_of(read.runs["series"]), text)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -72,6 +73,58 @@ def test_table_values(run, results):
     assert table["steps_to_90_censored"].tolist() == [False, True]
 
 
+def test_success_on_training_levels(run, results):
+    run(env="minigrid-unlock")
+    run(env="procgen-maze", success=(0.0, 0.2, 0.5), train_success=(0.1, 0.9, 0.95))
+    run(env="procgen-maze", seed=1, success=(0.0, 0.2, 0.4), train_success=(0.1, 0.3, 0.85))
+    run(env="procgen-maze", method="sparse", train_success=(0.0, 0.1, 0.2))
+    read = read_runs(results)
+    assert read.problems == ()
+    procgen = read.evaluations[read.evaluations["env"] == "procgen-maze"]
+    assert curves_of(procgen)["vlmcar"].iqm.tolist() == pytest.approx([0.0, 0.2, 0.45])
+    assert curves_of(procgen, "train_success_rate")["vlmcar"].iqm.tolist() == pytest.approx([0.1, 0.6, 0.9])
+    table = summary(read.runs)
+    assert table["train_steps_to_90_censored"].tolist() == [None, True, True]
+    rows = readable(table).to_dict("records")
+    names = [
+        "final success",
+        "steps to 90 %",
+        "final success, training levels",
+        "steps to 90 %, training levels",
+    ]
+    assert [[row[name] for name in names] for row in rows] == [
+        ["1.00 (one seed)", "20k", "–", "–"],
+        ["0.45 [0.40, 0.50]", "> 20k", "0.90 [0.85, 0.95]", "> 20k"],
+        ["1.00 (one seed)", "20k", "0.20 (one seed)", "> 20k"],
+    ]
+    numbers = table[[f"final_train_success{bound}" for bound in ("", "_low", "_high")]].to_numpy()
+    nan = np.nan
+    np.testing.assert_allclose(numbers, [[nan, nan, nan], [0.9, 0.85, 0.95], [0.2, nan, nan]])
+    np.testing.assert_equal(table["train_steps_to_90"].to_numpy(), [nan, 20_000, 20_000])
+
+
+def test_a_seed_without_training_levels_is_no_seed_of_that_curve_and_column(run, results):
+    run(train_success=(0.0, 0.5, 0.8))
+    run(seed=1)
+    read = read_runs(results)
+    assert curves_of(read.evaluations, "train_success_rate")["vlmcar"].num_runs.tolist() == [1, 1, 1]
+    (row,) = readable(summary(read.runs)).to_dict("records")
+    assert row["seeds"] == "2"
+    assert row["final success, training levels"] == "0.80 (one seed)"
+
+
+def test_older_run_folders_are_read(run, results):
+    path = run() / "result.json"
+    result = json.loads(path.read_text())
+    new = {"final_train_success", "train_steps_to_90"}
+    path.write_text(json.dumps({name: value for name, value in result.items() if name not in new}))
+    run(seed=1)
+    read = read_runs(results)
+    assert read.problems == ()
+    old, null = read.runs[["final_success", *sorted(new)]].to_numpy().tolist()
+    assert str(old) == str(null) == "[1.0, nan, nan]"
+
+
 def test_unfinished_runs_are_drawn_and_named_but_not_in_the_table(run, results):
     run(seed=0)
     run(seed=1, success=(0.0, 0.1), finished=False)
@@ -103,6 +156,7 @@ def test_bad_json_is_named_and_left_out(run, results, name, text, reason):
 
 
 HEADER = "steps,episodes,success_rate,env_return,length\n"
+WITH_TRAINING = HEADER.replace("\n", ",train_success_rate\n")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +171,10 @@ HEADER = "steps,episodes,success_rate,env_return,length\n"
         (HEADER + "0,20,1.5,0.0,200\n", "outside 0 to 1"),
         (HEADER + "10000,20,0.0,0.0,200\n10000,20,0.0,0.0,200\n", "steps go from 10000 to 10000"),
         (HEADER, "holds no evaluation"),
+        (WITH_TRAINING + "0,20,0.0,0.0,200,0.1\n10000,20,0.0,0.0,200\n", "line 3 is not an evaluation"),
+        (WITH_TRAINING + "0,20,0.0,0.0,200,\n", "line 2 is not an evaluation"),
+        (WITH_TRAINING + "0,20,0.0,0.0,200,nan\n", "train_success_rate is nan, outside 0 to 1"),
+        (WITH_TRAINING + "0,20,0.0,0.0,200,90\n", "train_success_rate is 90.0, outside 0 to 1"),
     ],
 )
 def test_bad_evaluations_are_named_and_left_out(run, results, text, reason):
@@ -138,7 +196,9 @@ def test_binary_garbage_is_named_and_left_out(run, results):
     [
         ({"final_success": None}, "final_success is None, expected int or float"),
         ({"final_success": 97}, "outside 0 to 1"),
+        ({"final_train_success": -0.1}, "final_train_success is -0.1, outside 0 to 1"),
         ({"steps_to_90": "90000"}, "expected int or float or null"),
+        ({"train_steps_to_90": "90000"}, "expected int or float or null"),
         ({"seed": 7}, "seed is 7, but 1 in manifest.json"),
         ({"config_hash": "other"}, "config_hash is 'other', but 'aaaa1111' in manifest.json"),
     ],
@@ -207,11 +267,28 @@ def test_csv_round_trip(run, results, tmp_path):
     run(method="sparse", success=(0.0, 0.1, 0.2), git={"commit": None, "dirty": None})
     run(seed=1, finished=False, success=(0.0,))
     run(seed=2, result={"program_hash": "001234567890"})
+    run(env="procgen-maze", train_success=(0.0, 1 / 3, 0.9))
     before = read_runs(results)
     write_csv(before, tmp_path)
     after = read_csv(tmp_path)
     pd.testing.assert_frame_equal(before.runs, after.runs, check_exact=True)
     pd.testing.assert_frame_equal(before.evaluations, after.evaluations, check_exact=True)
+
+
+def test_csv_of_an_older_report_lacks_training_levels_and_nothing_else(run, results, tmp_path):
+    run()
+    before = read_runs(results)
+    write_csv(before, tmp_path)
+    new = {"final_train_success", "train_steps_to_90", "train_success_rate"}
+    for name in ("runs.csv", "evaluations.csv"):
+        frame = pd.read_csv(tmp_path / name)
+        frame.drop(columns=new & set(frame)).to_csv(tmp_path / name, index=False)
+    after = read_csv(tmp_path)
+    pd.testing.assert_frame_equal(before.runs, after.runs, check_exact=True)
+    pd.testing.assert_frame_equal(before.evaluations, after.evaluations, check_exact=True)
+    pd.read_csv(tmp_path / "runs.csv").drop(columns="steps_to_90").to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(VlmcarError, match=r"\['steps_to_90'\] not in index"):
+        read_csv(tmp_path)
 
 
 @pytest.mark.parametrize("text", [None, "", "env,method\na,b\n"])

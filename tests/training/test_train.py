@@ -114,7 +114,8 @@ def test_rows_evaluations_and_checkpoints_come_when_due(
     assert [row["steps"] for row in rows.train] == [256, 512, 768, 1024]
     assert [(row["steps"], row["episodes"]) for row in rows.eval] == [(0, 4), (512, 4), (1024, 5)]
     assert trained.model.num_timesteps == 1024
-    assert trained.final.episodes == 5
+    assert trained.final.unseen.episodes == 5
+    assert trained.final.training is None
     assert rows.checkpoints[0] == 512
 
     before = trained.model.policy.state_dict()
@@ -197,6 +198,6 @@ def test_ppo_learns_doorkey_from_a_program_alone(
     settings = replace(SETTINGS, steps=40_960, record_every=2048, eval_every=8192, final_eval_episodes=30)
     with ProgramJudge(doorkey_program, sandbox) as judge:
         rows, trained = run(doorkey, algorithm("ppo"), tmp_path, judge=judge, settings=settings)
-    assert trained.final.success_rate >= 0.9
+    assert trained.final.unseen.success_rate >= 0.9
     assert rows.train[-1]["reward_return"] >= 0.9
     assert rows.train[-1]["subtasks_done"] >= 2.7

@@ -17,6 +17,7 @@ def settings(**changed) -> Verification:
     values = {
         "expert_completes": 1.0,
         "expert_completes_early": 0.0,
+        "early_frames": 0,
         "random_completes": 0.1,
         "replayed_frames": 40,
         "frame_milliseconds": 1000.0,

@@ -32,6 +32,7 @@ class MiniGrid:
     """Default training budget in environment steps, for every method."""
 
     suite = "minigrid"
+    training_seeds = None  # every level there is
 
     def __post_init__(self) -> None:
         if self.tile_size < 4:
@@ -46,6 +47,8 @@ class MiniGrid:
     def images(self) -> tuple[Frame, Frame]:
         frames = self.expert(self.image_seed).frames
         return frames[0], frames[-1]
+
+    frames = images  # the VLM is shown what programs get
 
     def expert(self, seed: int) -> Trajectory:
         """The shortest solution of the level, by search in the simulator.

@@ -56,6 +56,7 @@ class Generation:
     def generate(
         self,
         images: tuple[Frame, Frame],
+        frames: tuple[Frame, Frame],
         vlm: VLM,
         verify: Callable[[Program], Verdict],
         folder: Path,
@@ -65,6 +66,8 @@ class Generation:
 
         Args:
             images: the initial and the goal image, uint8 (height, width, 3) RGB, 0-255.
+            frames: the same two as programs get them. Where these are smaller, the VLM is told so, and sees
+                them enlarged.
             vlm: who answers.
             verify: decides about each program; the feedback of its verdict goes back to the VLM.
             folder: the conversation is written here, turn by turn.
@@ -75,13 +78,12 @@ class Generation:
             VlmcarError: the backend had no answer.
         """
         prompts = Prompts(self.prompts)
-        height, width, _ = images[0].shape
-        size = {"height": height, "width": width}
+        shown = _Shown(images[0].shape[0] // frames[0].shape[0], prompts)
         conversation = Conversation(vlm, prompts.fill("system"), folder)
         ask = _Asker(conversation, prompts, self.readable_attempts, say)
 
         say("describe: what do the initial and the goal image show?")
-        ask(prompts.fill("describe", **size), images, read_description)
+        ask(prompts.fill("describe", **_size(images[0])), images, read_description)
 
         say("decompose: which sub-tasks lead there?")
         subtasks = ask(
@@ -93,8 +95,9 @@ class Generation:
         say(f"write: a program for {names}")
         listed = "\n".join(f"{n}. `{s.name}`: {s.description}" for n, s in enumerate(subtasks, start=1))
         program = ask(
-            prompts.fill("write", subtasks=listed, names=names, **size),
-            (),
+            shown.size_note(frames[0])
+            + prompts.fill("write", subtasks=listed, names=names, **_size(frames[0])),
+            shown.enlarged(frames) if shown.scale > 1 else (),
             partial(read_program, subtasks=subtasks),
         )
 
@@ -106,11 +109,36 @@ class Generation:
             failed = sorted({check.name for check in verdict.checks if not check.passed})
             say(f"rejected ({', '.join(failed)}); the VLM sees the failures and writes again")
             program = ask(
-                prompts.fill("repair", feedback=verdict.feedback),
-                verdict.feedback_frames,
+                prompts.fill("repair", feedback=verdict.feedback + shown.feedback_note(verdict)),
+                shown.enlarged(verdict.feedback_frames),
                 partial(read_repair, subtasks=program.subtasks, max_subtasks=self.max_subtasks),
             )
         raise AssertionError("unreachable: program_attempts is at least 1")
+
+
+def _size(image: Frame) -> dict[str, int]:
+    return {"height": image.shape[0], "width": image.shape[1]}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How frames are shown to the VLM where they are smaller than its images: pixels become blocks."""
+
+    scale: int
+    prompts: Prompts
+
+    def enlarged(self, frames: Sequence[Frame]) -> tuple[Frame, ...]:
+        return tuple(frame.repeat(self.scale, axis=0).repeat(self.scale, axis=1) for frame in frames)
+
+    def size_note(self, frame: Frame) -> str:
+        if self.scale == 1:
+            return ""
+        return self.prompts.fill("smaller", scale=self.scale, **_size(frame)) + "\n\n"
+
+    def feedback_note(self, verdict: Verdict) -> str:
+        if self.scale == 1 or not verdict.feedback_frames:
+            return ""
+        return "\n\n" + self.prompts.fill("enlarged", scale=self.scale)
 
 
 @dataclass(frozen=True)

@@ -148,11 +148,11 @@ class RunFolder:
             temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
             os.replace(temporary, path)
 
-    def first_step_with_success(self, rate: float) -> int | None:
-        """Steps at the first evaluation with at least this success rate; ``None``: it never came."""
+    def first_step_with_success(self, rate: float, column: str) -> int | None:
+        """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""
         with (self.path / EVAL).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if float(row["success_rate"]) >= rate:
+                if float(row[column]) >= rate:
                     return int(row["steps"])
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -26,7 +27,7 @@ Style = Literal["-", "-.", ":"]
 DPI = 300
 COLUMNS = 3
 PANEL = (3.5, 2.7)
-"""Least width and height of a panel of the combined figure, inches; the legend comes on top."""
+"""Least width and height of one of several panels, inches; the legend comes on top."""
 SINGLE = (6.0, 3.8)
 AXIS_LABELS = 0.6
 """Width left of a panel's axes, inches."""
@@ -74,9 +75,10 @@ class Room(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One environment: its curves by series, and what the legend calls each."""
+    """Success on an environment's levels: curves by series, and what the legend calls each."""
 
     env: str
+    title: str
     curves: dict[str, Curve]
     labels: dict[str, str]
 
@@ -93,12 +95,10 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     runs = results.runs
     lines = line_of(runs["series"])
     panels = {
-        env: panel_of(env, evaluations, runs[runs["env"] == env])
+        env: panels_of(env, evaluations, runs[runs["env"] == env])
         for env, evaluations in results.evaluations.groupby("env")
     }
-    figures = {env: [panel] for env, panel in panels.items()}
-    if panels:
-        figures = {"": list(panels.values())} | figures
+    figures = {"": [panel for pair in panels.values() for panel in pair]} | panels if panels else {}
     paths = {}
     for env, drawn in figures.items():
         name = re.sub(r"[^\w.-]", "_", f"learning_curves_{env}" if env else "learning_curves")
@@ -111,13 +111,14 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     return paths
 
 
-def curves_of(evaluations: pd.DataFrame) -> dict[str, Curve]:
-    """Success rate over steps of each series of one environment."""
+def curves_of(evaluations: pd.DataFrame, measure: str = "success_rate") -> dict[str, Curve]:
+    """`measure` over steps of each series of one environment that has it."""
+    evaluations = evaluations.dropna(subset=measure)
     curves = {}
     for series in in_order(evaluations["series"]):
         runs = evaluations[evaluations["series"] == series].groupby("seed")
         curves[series] = learning_curve(
-            [(run["steps"].to_numpy(), run["success_rate"].to_numpy()) for _, run in runs]
+            [(run["steps"].to_numpy(), run[measure].to_numpy()) for _, run in runs]
         )
     return curves
 
@@ -187,41 +188,62 @@ def judge_text(runs: pd.DataFrame) -> str:
 
 
 def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Figure:
-    """A figure with one panel per environment, and `text` below them, in lines that fit its width.
+    """A figure with the panels in rows, and `text` below them, in lines that fit its width.
 
     To be drawn and saved inside ``mpl.rc_context(STYLE)``.
     """
-    columns = 2 if len(panels) == 4 else min(len(panels), COLUMNS)
-    rows = -(-len(panels) // columns)
+    rows = _rows(panels)
+    columns = max(map(len, rows))
     room = _room(panels)
     width = room.width * columns
     text = _wrap(text, width)
     below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
-    height = room.height * rows + below
+    height = room.height * len(rows) + below
 
     layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), h_pad=0.08, w_pad=0.1)
     figure = Figure(figsize=(width, height), layout=layout)
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
-    for place, panel in enumerate(panels):
-        _draw_panel(axes[place], panel, lines, room.legend_columns)
-        if place % columns == 0:
-            axes[place].set_ylabel("evaluation success rate")
-    for unused in axes[len(panels) :]:
-        unused.set_visible(False)
+    grid = figure.subplots(len(rows), columns, squeeze=False, sharey=True)
+    for row, axes in zip(rows, grid, strict=True):
+        for place, panel in zip(axes, row, strict=False):
+            _draw_panel(place, panel, lines, room.legend_columns)
+        axes[0].set_ylabel("evaluation success rate")
+        for unused in axes[len(row) :]:
+            unused.set_visible(False)
     small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
     figure.text(0.1 / width, FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
     return figure
 
 
-def panel_of(env: str, evaluations: pd.DataFrame, runs: pd.DataFrame) -> Panel:
-    """The panel of one environment, from its evaluations and its runs."""
-    curves = curves_of(evaluations)
+def panels_of(env: str, evaluations: pd.DataFrame, runs: pd.DataFrame) -> list[Panel]:
+    """The panel of one environment, or two: on its training levels, where they are limited, and on others."""
+    unseen = curves_of(evaluations)
+    if on_training := curves_of(evaluations, "train_success_rate"):
+        return [
+            _panel(env, f"{env}, training levels", on_training, runs),
+            _panel(env, f"{env}, unseen levels", unseen, runs),
+        ]
+    return [_panel(env, env, unseen, runs)]
+
+
+def _panel(env: str, title: str, curves: dict[str, Curve], runs: pd.DataFrame) -> Panel:
     unfinished = runs[~runs["finished"]].groupby("series").size()
     labels = {}
     for series, curve in curves.items():
         missing = f" ({unfinished[series]} unfinished)" if series in unfinished else ""
         labels[series] = f"{series}, n = {curve.num_runs.max()}{missing}"
-    return Panel(env, curves, labels)
+    return Panel(env, title, curves, labels)
+
+
+def _rows(panels: Sequence[Panel]) -> list[list[Panel]]:
+    """The panels in rows, with those of one environment side by side."""
+    most = 2 if len(panels) == 4 else COLUMNS
+    rows: list[list[Panel]] = [[]]
+    for _, group in groupby(panels, key=lambda panel: panel.env):
+        together = list(group)
+        if len(rows[-1]) + len(together) > most:
+            rows.append([])
+        rows[-1] += together
+    return rows
 
 
 def _room(panels: Sequence[Panel]) -> Room:
@@ -230,7 +252,7 @@ def _room(panels: Sequence[Panel]) -> Room:
     A character of DejaVu Sans is taken as 0.58 of its size wide, a bold one as 0.68.
     """
     width, height = PANEL if len(panels) > 1 else SINGLE
-    title = max(len(panel.env) for panel in panels) * TITLE_SIZE * 0.68
+    title = max(len(panel.title) for panel in panels) * TITLE_SIZE * 0.68
     longest = max(len(label) for panel in panels for label in panel.labels.values())
     entry = 26 + longest * LEGEND_SIZE * 0.58  # points: the handle, then the text
     width = max(width, max(title, entry) / 72 + AXIS_LABELS)
@@ -255,7 +277,7 @@ def _draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, Line], legend_colu
     axes.legend(
         handles,
         list(panel.labels.values()),
-        title=panel.env,
+        title=panel.title,
         title_fontproperties={"weight": "bold", "size": TITLE_SIZE},
         alignment="left",
         loc="lower left",

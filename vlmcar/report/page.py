@@ -12,7 +12,7 @@ from vlmcar.report.agreement import agreement_section
 from vlmcar.report.figures import interval_text
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES
-from vlmcar.report.tables import NOTHING, markdown, one_line, readable, steps_text
+from vlmcar.report.tables import NOTHING, ON_TRAINING_LEVELS, markdown, one_line, readable, steps_text
 
 WHAT_TO_RUN = (
     "There is no run to report on: start some with `make run` or `python run.py -m env=minigrid seed=0,1,2`."
@@ -157,6 +157,11 @@ def _table(table: pd.DataFrame) -> list[str]:
         "over seeds; `>` means that no more than half of the seeds reached it within their budget. VLM calls "
         "are counted per program, which all seeds share, or per run where there is no program."
     )
+    if ON_TRAINING_LEVELS[0] in cells:
+        explanation += (
+            " Where an environment trains on a limited set of levels, the columns on training levels are about "
+            "these, and the other success and 90 % columns about unseen levels."
+        )
     return ["## Table", markdown(list(cells.columns), cells.to_numpy().tolist()), explanation]
 
 

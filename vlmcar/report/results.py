@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from vlmcar.types import VlmcarError
@@ -47,6 +48,8 @@ RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "final_success": NUMBER,
     "final_episodes": NUMBER,
     "steps_to_90": OPTIONAL_NUMBER,
+    "final_train_success": OPTIONAL_NUMBER,
+    "train_steps_to_90": OPTIONAL_NUMBER,
     "train_seconds": NUMBER,
     "steps_per_second": NUMBER,
     "seconds": NUMBER,
@@ -57,6 +60,8 @@ RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "resumed_at": (list,),
 }
 MEASURES = ["episodes", "success_rate", "env_return", "length"]
+NOT_IN_OLDER_FILES = ["final_train_success", "train_steps_to_90", "train_success_rate"]
+"""All of them null where the levels that training draws from are not limited."""
 
 RUN_COLUMNS = {
     **dict.fromkeys(["env", "method", "label", "vlm", "algorithm"], "str"),
@@ -67,11 +72,12 @@ RUN_COLUMNS = {
     "finished": "bool",
     **dict.fromkeys(["final_success", "final_episodes", "steps_to_90", "train_seconds"], "float64"),
     **dict.fromkeys(["steps_per_second", "seconds", "vlm_calls", "program_attempts", "resumed"], "float64"),
+    **dict.fromkeys(["final_train_success", "train_steps_to_90"], "float64"),
 }
 EVALUATION_COLUMNS = {
     **{name: RUN_COLUMNS[name] for name in IDENTITY},
     "steps": "int64",
-    **dict.fromkeys(MEASURES, "float64"),
+    **dict.fromkeys([*MEASURES, "train_success_rate"], "float64"),
 }
 FIRST_METHODS = ["vlmcar", "sparse", "direct_vlm", "oracle"]
 """The order of methods in every table and figure; the others follow by name."""
@@ -198,8 +204,9 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     for name in same:
         if result[name] != manifest[name]:
             raise Unreadable(path, f"{name} is {result[name]!r}, but {manifest[name]!r} in manifest.json")
-    if not 0 <= result["final_success"] <= 1:
-        raise Unreadable(path, f"final_success is {result['final_success']}, outside 0 to 1")
+    for name in ("final_success", "final_train_success"):
+        if result[name] is not None and not 0 <= result[name] <= 1:
+            raise Unreadable(path, f"{name} is {result[name]}, outside 0 to 1")
     values = {name: result[name] for name in RESULT_FIELDS if name != "resumed_at"}
     for name in ("vlm_model", "program_hash"):
         values[name] = values[name] or ""
@@ -207,13 +214,14 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_fields(path: Path, fields: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """A JSON object with at least `fields`, each of one of its types."""
+    """A JSON object with at least `fields`, each of one of its types; null for what an older file lacks."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Unreadable(path, f"cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise Unreadable(path, "is not a JSON object")
+    content = dict.fromkeys(NOT_IN_OLDER_FILES) | content
     for name, types in fields.items():
         if name not in content:
             raise Unreadable(path, f"has no {name!r}")
@@ -234,15 +242,17 @@ def _read_evaluations(path: Path) -> list[dict[str, Any]]:
     header, *lines = list(csv.reader(text.splitlines())) or [[]]
     if missing := [name for name in ["steps", *MEASURES] if name not in header]:
         raise Unreadable(path, f"has no column {', '.join(missing)}")
+    measures = [name for name in [*MEASURES, "train_success_rate"] if name in header]
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=2):
         try:
             fields = dict(zip(header, line, strict=True))
-            row = {"steps": int(fields["steps"])} | {name: float(fields[name]) for name in MEASURES}
+            row = {"steps": int(fields["steps"])} | {name: float(fields[name]) for name in measures}
         except ValueError as error:
             raise Unreadable(path, f"line {number} is not an evaluation: {','.join(line)!r}") from error
-        if not 0 <= row["success_rate"] <= 1:
-            raise Unreadable(path, f"line {number}: success_rate is {row['success_rate']}, outside 0 to 1")
+        for name in ("success_rate", "train_success_rate"):
+            if name in row and not 0 <= row[name] <= 1:
+                raise Unreadable(path, f"line {number}: {name} is {row[name]}, outside 0 to 1")
         if rows and row["steps"] <= rows[-1]["steps"]:
             raise Unreadable(path, f"line {number}: steps go from {rows[-1]['steps']} to {row['steps']}")
         rows.append(row)
@@ -256,7 +266,8 @@ def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         frame = pd.read_csv(
             path, dtype=dict(columns), keep_default_na=False, na_values=numbers, float_precision="round_trip"
         )
-        return frame[list(columns)]
+        lacking = [name for name in NOT_IN_OLDER_FILES if name in columns and name not in frame]
+        return frame.assign(**dict.fromkeys(lacking, np.nan))[list(columns)]
     except (OSError, ValueError, KeyError) as error:
         raise VlmcarError(
             f"{path} cannot be read ({error}); expected runs.csv and evaluations.csv of an earlier report"

@@ -12,6 +12,8 @@ from vlmcar.report.results import distinct
 from vlmcar.report.statistics import censored_median, iqm, stratified_bootstrap
 
 NOTHING = "–"
+ON_TRAINING_LEVELS = ["final success, training levels", "steps to 90 %, training levels"]
+"""Headings that are left out where no run has training levels."""
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -27,9 +29,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "environment": row.environment,
             "method": row.method,
             "seeds": str(row.seeds),
-            "final success": _score(row),
-            "steps to 90 %": ("> " if row.steps_to_90_censored else "") + steps_text(row.steps_to_90),
+            "final success": _score(row.final_success, row.final_success_low, row.final_success_high),
+            "steps to 90 %": _steps(row.steps_to_90, row.steps_to_90_censored),
             "reached 90 %": f"{row.seeds_reached_90} of {row.seeds}" if row.seeds else NOTHING,
+            "final success, training levels": _score(
+                row.final_train_success, row.final_train_success_low, row.final_train_success_high
+            ),
+            "steps to 90 %, training levels": _steps(row.train_steps_to_90, row.train_steps_to_90_censored),
             "steps per second": f"{row.steps_per_second:,.0f}" if row.seeds else NOTHING,
             "VLM calls": row.vlm_calls or NOTHING,
             "program attempts": row.program_attempts or NOTHING,
@@ -38,7 +44,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         }
         for row in table.itertuples()
     ]
-    return pd.DataFrame(rows)
+    cells = pd.DataFrame(rows)
+    measured = table["final_train_success"].notna().any()
+    return cells if measured else cells.drop(columns=ON_TRAINING_LEVELS)
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -73,19 +81,20 @@ def one_line(text: str) -> str:
 
 def _summary_row(env: str, series: str, group: pd.DataFrame) -> dict[str, Any]:
     done = group[group["finished"]]
-    final = done["final_success"].to_numpy().reshape(-1, 1)  # (num_runs, num_tasks=1)
-    low, high = stratified_bootstrap(final)
+    on_training = done[done["final_train_success"].notna()]
     to_90 = censored_median(done["steps_to_90"], done["steps"])
+    train_to_90 = censored_median(on_training["train_steps_to_90"], on_training["steps"])
     return {
         "environment": env,
         "method": series,
         "seeds": len(done),
-        "final_success": iqm(final) if len(done) else np.nan,
-        "final_success_low": low,
-        "final_success_high": high,
+        **_success(done, "final_success"),
         "steps_to_90": to_90.steps,
         "steps_to_90_censored": to_90.censored,
         "seeds_reached_90": to_90.reached,
+        **_success(on_training, "final_train_success"),
+        "train_steps_to_90": train_to_90.steps,
+        "train_steps_to_90_censored": train_to_90.censored if train_to_90.total else None,
         "steps_per_second": done["steps_per_second"].median(),
         "vlm_calls": _vlm_calls(done),
         "program_attempts": _range(done["program_attempts"]),
@@ -94,13 +103,21 @@ def _summary_row(env: str, series: str, group: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _score(row: Any) -> str:
-    if not row.seeds:
+def _success(runs: pd.DataFrame, name: str) -> dict[str, float]:
+    """IQM of one column and its interval; NaN without any run."""
+    scores = runs[name].to_numpy().reshape(-1, 1)  # (num_runs, num_tasks=1)
+    low, high = stratified_bootstrap(scores)
+    return {name: iqm(scores) if len(runs) else np.nan, f"{name}_low": low, f"{name}_high": high}
+
+
+def _score(middle: float, low: float, high: float) -> str:
+    if np.isnan(middle):
         return NOTHING
-    interval = (
-        f"[{row.final_success_low:.2f}, {row.final_success_high:.2f}]" if row.seeds > 1 else "(one seed)"
-    )
-    return f"{row.final_success:.2f} {interval}"
+    return f"{middle:.2f} " + ("(one seed)" if np.isnan(low) else f"[{low:.2f}, {high:.2f}]")
+
+
+def _steps(steps: float, censored: bool) -> str:
+    return ("> " if censored else "") + steps_text(steps)
 
 
 def _vlm_calls(done: pd.DataFrame) -> str:

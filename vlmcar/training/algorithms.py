@@ -20,12 +20,16 @@ class _Algorithm:
     gamma: float
     hidden: list[int]
     """Units per hidden layer."""
+    cnn_features: int
+    """Where observations are pictures: numbers that the convolutions leave of each."""
+    cnn_learning_rate: float
+    """Used in place of ``learning_rate`` where observations are pictures."""
 
     samples_actions = True
     """Whether an evaluated policy draws its actions, or takes the best one."""
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "learning_rate"):
+        for name in ("num_envs", "learning_rate", "cnn_features", "cnn_learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be above 0")
         if not 0 < self.gamma <= 1:
@@ -47,13 +51,22 @@ class _Algorithm:
         raise NotImplementedError
 
     def model(self, venv: Any, seed: int) -> Any:
-        """A fresh Stable-Baselines3 model on the vector environment."""
+        """A fresh Stable-Baselines3 model on the vector environment; pictures get a small CNN."""
+        from stable_baselines3.common.preprocessing import is_image_space
+
         settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for ours in ("name", "num_envs", "hidden"):
+        for ours in ("name", "num_envs", "hidden", "cnn_features", "cnn_learning_rate"):
             del settings[ours]
-        policy = {"net_arch": list(self.hidden)}
+        policy, policy_kwargs = "MlpPolicy", dict[str, Any](net_arch=list(self.hidden))
+        if is_image_space(venv.observation_space):
+            from vlmcar.training.cnn import SmallCNN
+
+            policy = "CnnPolicy"
+            policy_kwargs["features_extractor_class"] = SmallCNN
+            policy_kwargs["features_extractor_kwargs"] = {"features": self.cnn_features}
+            settings["learning_rate"] = self.cnn_learning_rate
         return self.sb3_class()(
-            "MlpPolicy", venv, policy_kwargs=policy, seed=seed, device="cpu", verbose=0, **settings
+            policy, venv, policy_kwargs=policy_kwargs, seed=seed, device="cpu", verbose=0, **settings
         )
 
     def load(self, path: str, venv: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from vlmcar.training.evaluate import Evaluation, Evaluator
+from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.training.train import Recorder, Training
 
 
@@ -83,22 +83,24 @@ class Bookkeeper(BaseCallback):
         self.recorder.progress(self.num_timesteps, self._last_success)
         return True
 
-    def evaluate(self, episodes: int) -> Evaluation:
+    def evaluate(self, episodes: int) -> Evaluations:
         """Evaluate now, and write the row."""
         started = time.perf_counter()
         result = self.evaluator(self.model, episodes)
+        trained = self.evaluator.on_training_levels(self.model, episodes)
         self.evaluation_seconds += time.perf_counter() - started
-        self._last_success = result.success_rate
-        self.recorder.eval_row(
-            {
-                "steps": self.model.num_timesteps,
-                "episodes": result.episodes,
-                "success_rate": result.success_rate,
-                "env_return": result.env_return,
-                "length": result.length,
-            }
-        )
-        return result
+        self._last_success = (trained or result).success_rate
+        row = {
+            "steps": self.model.num_timesteps,
+            "episodes": result.episodes,
+            "success_rate": result.success_rate,
+            "env_return": result.env_return,
+            "length": result.length,
+        }
+        if trained:
+            row["train_success_rate"] = trained.success_rate
+        self.recorder.eval_row(row)
+        return Evaluations(result, trained)
 
     def _due(self, what: str, every: int) -> bool:
         """Whether a multiple of ``every`` has been passed since this was last due."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,15 @@ class Evaluation:
     """Mean undiscounted return of the environment's own reward."""
     length: float
     """Mean episode length in steps."""
+
+
+class Evaluations(NamedTuple):
+    """What was measured at one moment of training."""
+
+    unseen: Evaluation
+    """On levels that training does not draw from by choice."""
+    training: Evaluation | None
+    """On the levels that training draws from, where these are a limited set."""
 
 
 class Evaluator:
@@ -37,18 +48,27 @@ class Evaluator:
         self.task = task
         self.first_seed = first_seed
         self.samples_actions = samples_actions
-        self._envs: dict[int, Any] = {}
+        self._envs: dict[tuple[int, ...], Any] = {}
 
     def __call__(self, model: Any, episodes: int) -> Evaluation:
+        """On levels that nothing else starts from."""
+        return self._evaluate(model, range(self.first_seed, self.first_seed + episodes))
+
+    def on_training_levels(self, model: Any, episodes: int) -> Evaluation | None:
+        """On the levels that training draws from, in turn; ``None`` where these are all there are."""
+        levels = self.task.training_seeds
+        return self._evaluate(model, islice(cycle(levels), episodes)) if levels else None
+
+    def _evaluate(self, model: Any, levels: Iterable[int]) -> Evaluation:
         import torch
 
-        if episodes not in self._envs:
-            seeds = range(self.first_seed, self.first_seed + episodes)
-            self._envs[episodes] = self.task.make_vec(episodes, seeds, frames=False, auto_reset=False)
-        venv = self._envs[episodes]
+        seeds = tuple(levels)
+        episodes = len(seeds)
+        if seeds not in self._envs:
+            self._envs[seeds] = self.task.make_vec(episodes, seeds, frames=False, auto_reset=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.first_seed)
-            ended = self._play(model, venv)
+            ended = self._play(model, self._envs[seeds])
         return Evaluation(
             episodes=episodes,
             success_rate=float(np.mean([info["is_success"] for info in ended])),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from vlmcar.training.evaluate import Evaluation, Evaluator
+from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.types import ConfigError
 
 
@@ -50,7 +50,7 @@ class Trained:
     """What a training gave."""
 
     model: Any
-    final: Evaluation
+    final: Evaluations
     train_seconds: float
     """Learning with its evaluations, without the final one."""
     steps_per_second: float

@@ -31,11 +31,10 @@ class Episode:
         """All sub-tasks done, in order."""
         return self.error is None and all(frame is not None for frame in self.done_at)
 
-    @property
-    def complete_early(self) -> bool:
-        """All sub-tasks done before the last frame: of an expert's, before the task was accomplished."""
+    def complete_early(self, frames: int) -> bool:
+        """All sub-tasks done more than ``frames`` before the last: of an expert's, before its task was done."""
         last = len(self.trajectory.frames) - 1
-        return self.complete and max(frame for frame in self.done_at if frame is not None) < last
+        return self.complete and max(frame for frame in self.done_at if frame is not None) < last - frames
 
 
 def judge_episode(judge: Judge, trajectory: Trajectory) -> Episode:

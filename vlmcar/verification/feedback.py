@@ -19,7 +19,9 @@ class Limits(NamedTuple):
     """Fractions that may not be exceeded."""
 
     early: float
-    """Of expert episodes, complete before their last frame."""
+    """Of expert episodes, complete too early."""
+    early_frames: int
+    """Frames before the last that are not too early yet; not a fraction."""
     random: float
     """Of random episodes, complete."""
 
@@ -50,7 +52,7 @@ def explain(
         The text, and the pictures that it refers to by number.
     """
     if not episodes:
-        return _HIDDEN, ()
+        return "\n\n".join(filter(None, (_HIDDEN, _tolerance(limits)))), ()
     failures = _varied(list(_failures(program, episodes, limits)), max_examples)
     lines = [_summary(program, episodes, limits)]
     frames: list[Frame] = []
@@ -67,13 +69,25 @@ def explain(
     return "\n\n".join(lines), tuple(frames)
 
 
+def _tolerance(limits: Limits) -> str:
+    """Said where it cannot be read off the numbers."""
+    if not limits.early_frames:
+        return ""
+    return (
+        "A picture may not tell the very moment at which the task is accomplished. The last sub-task has to be done "
+        f"by the last frame of a successful episode, and may be done up to {limits.early_frames} frames earlier: "
+        "where two pictures that follow each other look alike, take both as done."
+    )
+
+
 def _summary(program: Program, episodes: Sequence[Episode], limits: Limits) -> str:
     experts = [e for e in episodes if e.trajectory.kind == "expert"]
     randoms = [e for e in episodes if e.trajectory.kind == "random"]
+    before = f", or at most {limits.early_frames} frames before" if limits.early_frames else ""
     lines = [
         f"It was run on {len(experts)} expert episodes, which all accomplish the task by their last frame, and "
         f"on {len(randoms)} episodes of random actions. Expected: no sub-task done on frame 0; experts complete "
-        f"every sub-task in order, and the last one on the last frame; at most {limits.random:.0%} of the "
+        f"every sub-task in order, and the last one on the last frame{before}; at most {limits.random:.0%} of the "
         "random episodes complete all of them. Found:"
     ]
     for name, group in (("expert", experts), ("random", randoms)):
@@ -108,7 +122,7 @@ def _failures(program: Program, episodes: Sequence[Episode], limits: Limits) -> 
             if episode.trajectory.kind == "expert" and missed and not blocked:
                 yield _missed(program, k, episode)
     experts = [e for e in episodes if e.trajectory.kind == "expert"]
-    early = [e for e in experts if e.complete_early]
+    early = [e for e in experts if e.complete_early(limits.early_frames)]
     if len(early) > limits.early * len(experts):
         for episode in early:
             last = len(episode.trajectory.frames) - 1

@@ -26,6 +26,7 @@ class Verification:
 
     expert_completes: float
     expert_completes_early: float
+    early_frames: int
     random_completes: float
     replayed_frames: int
     frame_milliseconds: float
@@ -46,6 +47,8 @@ class Verification:
         for name in (*counts, "random_steps", "replayed_frames", "feedback_examples"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"verification.{name}={getattr(self, name)} must be at least 1")
+        if self.early_frames < 0:
+            raise ConfigError(f"verification.early_frames={self.early_frames} must be 0 or more")
         if self.frame_milliseconds <= 0:
             raise ConfigError(f"verification.frame_milliseconds={self.frame_milliseconds} must be above 0")
         if min(self.feedback_seed, self.held_out_seed) < 0:
@@ -92,7 +95,7 @@ class Verification:
         frames: tuple[Frame, ...] = ()
         if failed - {"fast_enough", "same_answers"}:
             shown = episodes if which == "feedback" else []
-            limits = Limits(self.expert_completes_early, self.random_completes)
+            limits = Limits(self.expert_completes_early, self.early_frames, self.random_completes)
             text, frames = explain(program, shown, limits, self.feedback_examples)
             texts.append(text)
         if "same_answers" in failed:
@@ -178,7 +181,8 @@ class Verification:
         if kind == "expert":
             least = self.expert_completes
             yield row("expert_completes", None, complete, f">= {least:g}", lambda rate: rate >= least)
-            early, limit = [episode.complete_early for episode in episodes], self.expert_completes_early
+            early = [episode.complete_early(self.early_frames) for episode in episodes]
+            limit = self.expert_completes_early
             yield row("expert_completes_early", None, early, f"<= {limit:g}", lambda rate: rate <= limit)
         else:
             most = self.random_completes

@@ -1,0 +1,138 @@
+"""Procgen as a Stable-Baselines3 vector environment that also shows the frame a judge must see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvObs, VecEnvStepReturn
+
+from vlmcar.types import Frames
+
+
+class ProcgenVecEnv(VecEnv):
+    """Copies of one game, stepped in one call, without any wrapper between.
+
+    ``frames``, ``initial`` and ``reset_frames`` are those of ``vlmcar.env.vector.FrameVecEnv``; which frame
+    ends an episode is said in ``vlmcar.env.procgen.Procgen``. At the end of an episode ``infos[i]`` holds
+    ``is_success``, ``terminal_observation``, ``TimeLimit.truncated`` and ``episode``.
+
+    Args:
+        task: a ``Procgen``.
+        num_envs: copies.
+        seeds: with ``auto_reset``, of each copy's generator, which draws its levels from the training seeds; without,
+            of the levels themselves, one episode each.
+        with_frames: ``False`` draws no picture of completed levels, for methods without a judge.
+        auto_reset: ``False`` leaves a finished copy idle until ``reset()``; used for evaluation.
+    """
+
+    frames: Frames
+    initial: Frames
+    reset_frames: Frames
+    render_mode = None
+
+    def __init__(
+        self, task: Any, num_envs: int, seeds: Sequence[int], with_frames: bool, auto_reset: bool
+    ) -> None:
+        self.task = task
+        self.first_seeds = [int(seed) for seed in seeds]
+        self.with_frames = with_frames
+        self.auto_reset = auto_reset
+        self._simulator = task._make_simulator(num_envs)
+        self._single = task._simulator
+        super().__init__(
+            num_envs,
+            spaces.Box(0, 255, (64, 64, 3), np.uint8),
+            spaces.Discrete(len(self._simulator.game.actions)),
+        )
+        self.finished = np.zeros(num_envs, dtype=bool)
+        self._returns = np.zeros(num_envs)
+        self._starts: list[bytes] = [b""] * num_envs
+        self._taken: list[list[int]] = [[] for _ in range(num_envs)]
+
+    def reset(self) -> VecEnvObs:
+        """Start the seeded first episode of every copy; a repeated reset repeats it."""
+        self._generators = [np.random.default_rng(seed) for seed in self.first_seeds]
+        self.finished[:] = False
+        for copy in range(self.num_envs):
+            self._start(copy)
+        self._observations = self._simulator.observe()[0]
+        self.frames = self._observations.copy()  # (num_envs, 64, 64, 3)
+        self.initial = self.frames.copy()
+        self.reset_frames = self.frames.copy()
+        self.reset_infos = [{} for _ in range(self.num_envs)]
+        return self._observations
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self.actions = np.asarray(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        self.initial[:] = self.reset_frames
+        before = self._observations
+        self._simulator.act(self.actions)
+        observed, rewards, ended, complete = self._simulator.observe()
+        rewards[self.finished] = 0.0
+        playing = np.flatnonzero(~self.finished)
+        self._returns[playing] += rewards[playing]
+        dones = np.zeros(self.num_envs, dtype=bool)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        frames = observed.copy()
+        frames[self.finished] = self.frames[self.finished]
+        started = []
+        for i in playing:
+            self._taken[i].append(int(self.actions[i]))
+            steps = len(self._taken[i])
+            if not ended[i] and steps < self.task.max_steps:
+                continue
+            dones[i] = True
+            if ended[i]:
+                frames[i] = before[i]  # what is observed is the next episode already
+            if complete[i] and self.with_frames:
+                self._single.last_step(self._starts[i], self._taken[i])
+                frames[i] = self._single.frame()
+            infos[i] = {
+                "is_success": bool(complete[i]),
+                "terminal_observation": frames[i].copy(),
+                "TimeLimit.truncated": bool(not complete[i] and steps >= self.task.max_steps),
+                "episode": {"r": float(self._returns[i]), "l": steps},
+            }
+            if self.auto_reset:
+                self._start(i)
+                started.append(i)
+            else:
+                self.finished[i] = True
+        if started:
+            observed = self._simulator.observe()[0]
+            self.reset_frames[started] = observed[started]
+        self.frames = frames
+        self._observations = observed
+        return observed, rewards, dones, infos
+
+    def _start(self, copy: int) -> None:
+        """Put one copy on its next level."""
+        seed = self.first_seeds[copy]
+        if self.auto_reset:
+            training = self.task.training_seeds
+            low, high = (training.start, training.stop) if training else (0, 2**31 - 1)
+            seed = int(self._generators[copy].integers(low, high))
+        self._starts[copy] = self._single.level(self.task.level(seed))
+        self._simulator.restore(copy, self._starts[copy])
+        self._returns[copy] = 0.0
+        self._taken[copy] = []
+
+    def close(self) -> None:
+        self._simulator.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        raise NotImplementedError("the copies have no attributes of their own")
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        raise NotImplementedError("the copies have no methods of their own")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:  # noqa: ARG002
+        return [False] * len(list(self._get_indices(indices)))
