@@ -119,9 +119,12 @@ BAD = [
     (["env.image_seed=-1"], "image_seed=-1"),
     (["env=procgen", "env.max_steps=2000"], "env.max_steps=2000 must be from 1 to 1000"),
     (["env=procgen", "env.num_levels=40000"], "levels that training draws from"),
-    (["env=procgen", "env.expert_steps=[40,20]"], "[fewest, most] or null"),
+    (["env=procgen", "env.expert_steps=[40,20]"], "must be [fewest, most]"),
     (["verification.early_frames=-1"], "early_frames=-1"),
     (["algorithm.cnn_learning_rate=0"], "cnn_learning_rate=0"),
+    (["algorithm.cnn=resnet"], "algorithm.cnn=resnet is neither small nor impala"),
+    (["training.device=gpu"], "training.device=gpu is neither cpu nor cuda"),
+    (["levels=0"], "levels=0"),
 ]
 
 

@@ -24,7 +24,7 @@ STAGES = ("train", "generate", "agreement")
 _ALWAYS = ("env", "method", "algorithm", "training")
 _WITH_PROGRAM = ("vlm", "generation", "sandbox", "verification", "reward")
 _COMPONENTS = (*_ALWAYS, *_WITH_PROGRAM, "logger")
-_VALUES = ("stage", "seed", "results", "label", "overwrite")
+_VALUES = ("stage", "seed", "results", "label", "overwrite", "levels")
 # Settings that change no number of a run.
 _IRRELEVANT = {
     "env": ("steps", "experts"),  # training.steps says what was used
@@ -54,6 +54,7 @@ class Components:
     results: str
     label: str
     overwrite: bool
+    levels: int
 
 
 def build(cfg: DictConfig) -> Components:
@@ -78,6 +79,8 @@ def build(cfg: DictConfig) -> Components:
         raise ConfigError(f"results={values['results']} must be the path of a folder")
     if not isinstance(values["overwrite"], bool):
         raise ConfigError(f"overwrite={values['overwrite']} must be true or false")
+    if type(values["levels"]) is not int or values["levels"] < 1:
+        raise ConfigError(f"levels={values['levels']} must be a whole number, 1 or more")
     values["label"] = str(values["label"])
     if values["label"] and not values["label"].replace("-", "").replace("_", "").isalnum():
         raise ConfigError(

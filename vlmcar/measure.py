@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from omegaconf import OmegaConf
+from tqdm import tqdm
 
 from vlmcar.config import Components, run_path
 from vlmcar.obtain import RECORDINGS, obtain_program
@@ -15,7 +16,7 @@ from vlmcar.record.console import Console
 from vlmcar.record.folder import POLICY
 from vlmcar.types import Trajectory, VlmcarError
 
-_FIRST_SEED, _EPISODES = 40_000, 50
+_FIRST_SEED = 40_000
 
 
 def measure_agreement(built: Components, console: Console) -> None:
@@ -50,8 +51,8 @@ def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:
     """Experts, random play and, if this run's policy is there, its episodes."""
     from vlmcar.training.rollout import policy_trajectory
 
-    seeds = range(_FIRST_SEED, _FIRST_SEED + _EPISODES)
-    for seed in seeds:
+    seeds = range(_FIRST_SEED, _FIRST_SEED + built.levels)
+    for seed in tqdm(seeds, "levels, expert and random", disable=None):  # None: a bar on terminals only
         yield built.env.expert(seed)
         yield built.env.random(seed, built.verification.random_steps)
     policy = run_path(built) / POLICY
@@ -59,5 +60,5 @@ def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:
         console.say(f"no trained policy in {policy.parent}: expert and random frames only")
         return
     model = built.algorithm.load(str(policy), None)
-    for seed in seeds:
+    for seed in tqdm(seeds, "levels, trained policy", disable=None):
         yield policy_trajectory(built.env, model, seed, built.algorithm.samples_actions)

@@ -195,14 +195,17 @@ class Task(Protocol):
     def frames(self) -> tuple[Frame, Frame]:
         """The same two moments as programs get them; they may be smaller."""
 
+    def level(self, seed: int) -> int:
+        """The level that ``seed`` draws, as ``Trajectory.seed`` names it."""
+
     def expert(self, seed: int) -> Trajectory:
         """A successful episode from the level drawn by ``seed``."""
 
     def random(self, seed: int, max_steps: int) -> Trajectory:
         """An episode of uniformly random actions on the level drawn by ``seed``."""
 
-    def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on the level of a trajectory's ``seed``."""
+    def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
+        """The episode that these actions lead to on a level (``level``, ``Trajectory.seed``)."""
 
     def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
         """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it).

@@ -59,6 +59,7 @@ SETTINGS = Training(
     eval_seed=30_000,
     checkpoint_every=512,
     torch_threads=1,
+    device="cpu",
 )
 SMALL = ["algorithm.num_envs=4", "algorithm.hidden=[16]"]
 PER_ALGORITHM = {

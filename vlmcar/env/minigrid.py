@@ -50,6 +50,10 @@ class MiniGrid:
 
     frames = images  # the VLM is shown what programs get
 
+    def level(self, seed: int) -> int:
+        """Every seed is a level."""
+        return seed
+
     def expert(self, seed: int) -> Trajectory:
         """The shortest solution of the level, by search in the simulator.
 
@@ -71,10 +75,10 @@ class MiniGrid:
         actions = generator.integers(self._simulator.action_space.n, size=max_steps)
         return self.replay(seed, actions, "random")
 
-    def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on the level of ``seed``; it may end before they do."""
+    def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
+        """The episode that these actions lead to on a level; it may end before they do."""
         env = self._simulator
-        env.reset(seed=seed)
+        env.reset(seed=level)
         frames, rewards = [self._renderer(env)], []
         for action in actions:
             _, reward, terminated, truncated, _ = env.step(int(action))
@@ -87,7 +91,7 @@ class MiniGrid:
             actions=np.asarray(actions[: len(rewards)], dtype=np.int64),
             rewards=np.asarray(rewards, dtype=np.float32),
             success=bool(rewards and rewards[-1] > 0),
-            seed=seed,
+            seed=level,
             kind=kind,
         )
 

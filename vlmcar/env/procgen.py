@@ -31,8 +31,8 @@ class Procgen:
     last frame, since the limit is kept here; when the agent is killed, the last frame on which it was alive.
 
     **Levels.** A seed draws the level of its own number or, if no expert completes that one in a number of steps
-    within ``expert_steps``, the next of a fixed series of candidates. With ``expert_steps: null`` training and
-    evaluation take every level as it is, as in Procgen's own benchmark, and experts the first that they complete.
+    within ``expert_steps``, the next of a fixed series of candidates. With ``every_level`` this holds for verification
+    only: training and evaluation take every level as it is, as in Procgen's own benchmark.
     """
 
     name: str
@@ -44,8 +44,10 @@ class Procgen:
     start_level: int
     num_levels: int
     """Training draws its levels by the seeds start_level, ..., start_level + num_levels - 1; 0: by all."""
-    expert_steps: list[int] | None
+    expert_steps: list[int]
     """Fewest and most steps that an expert needs for a level."""
+    every_level: bool
+    """Whether training and evaluation take levels regardless of ``expert_steps``."""
     max_states: int
     """States that the search for an expert plan expands at most."""
     early_frames: int
@@ -82,14 +84,13 @@ class Procgen:
         ):
             if getattr(self, name) < least:
                 raise ConfigError(f"env.{name}={getattr(self, name)} must be at least {least}")
-        if self.expert_steps is not None:
-            if len(self.expert_steps) != 2 or not 1 <= self.expert_steps[0] <= self.expert_steps[1]:
-                raise ConfigError(f"env.expert_steps={self.expert_steps} must be [fewest, most] or null")
-            if self.expert_steps[1] > self.max_steps:
-                raise ConfigError(
-                    f"env.expert_steps={self.expert_steps} must end at max_steps={self.max_steps} or before, when an "
-                    "episode is over"
-                )
+        if (
+            len(self.expert_steps) != 2
+            or not 1 <= self.expert_steps[0] <= self.expert_steps[1] <= self.max_steps
+        ):
+            raise ConfigError(
+                f"env.expert_steps={self.expert_steps} must be [fewest, most], most within max_steps={self.max_steps}"
+            )
 
     @property
     def id(self) -> str:
@@ -132,10 +133,10 @@ class Procgen:
         actions = np.random.default_rng(seed).integers(len(self._simulator.game.actions), size=max_steps)
         return self.replay(level, actions, "random")
 
-    def replay(self, seed: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on the level of this *number*; it may end before they do."""
+    def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
+        """The episode that these actions lead to on the level of this number; it may end before they do."""
         frames, rewards, success = [], [], False
-        for frame, reward, complete, _ in self._play(seed, actions):
+        for frame, reward, complete, _ in self._play(level, actions):
             frames.append(frame)
             rewards.append(reward)
             success = complete
@@ -144,7 +145,7 @@ class Procgen:
             actions=np.asarray(actions[: len(rewards) - 1], dtype=np.int64),
             rewards=np.asarray(rewards[1:], dtype=np.float32),
             success=success,
-            seed=seed,
+            seed=level,
             kind=kind,
         )
 
@@ -158,7 +159,11 @@ class Procgen:
 
     def level(self, seed: int) -> int:
         """The number of the level that ``seed`` draws, as ``Trajectory.seed`` and the library count levels."""
-        return self._demonstration(seed)[0] if self.expert_steps else seed % _LEVELS
+        return self._demonstration(seed)[0]
+
+    def level_to_play(self, seed: int) -> int:
+        """The same for training and evaluation."""
+        return seed % _LEVELS if self.every_level else self.level(seed)
 
     def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
         """Training or evaluation environments, see ``vlmcar.env.procgen_vector.ProcgenVecEnv``."""
@@ -192,7 +197,7 @@ class Procgen:
 
     def _demonstration(self, seed: int) -> tuple[int, list[int]]:
         """The first of the seed's candidates that an expert completes, within ``expert_steps``, and the plan."""
-        fewest, most = self.expert_steps or (1, self.max_steps)
+        fewest, most = self.expert_steps
         for number in range(_MOST_CANDIDATES):
             level = (seed + number * _NEXT_CANDIDATE) % _LEVELS
             plan = self._experts.plan(level)

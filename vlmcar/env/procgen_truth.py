@@ -70,22 +70,25 @@ def _heist(start: State) -> Callable[[State], Predicates]:
 
 
 def _leaper(start: State) -> Callable[[State], Predicates]:
-    """The agent's row against the road, the river and the finish line, by its centre."""
+    """The frog's lower edge against the lanes; it rests with this edge on a lane's."""
     road, water, finish = 2, 3, 5
-    rows = {kind: np.flatnonzero((start.grid == kind).any(axis=1)) for kind in (road, water)}
-    finish_row = float(start.positions[int(np.argmax(start.types == finish))][1]) - 0.5
-
-    def beyond(state: State, kind: int) -> bool:
-        return bool(len(rows[kind]) and state.agent[1] >= rows[kind].max() + 1)
+    almost = 0.05  # of a lane: positions are sums of floats
+    lanes = {kind: np.flatnonzero((start.grid == kind).any(axis=1)) for kind in (road, water)}
+    finish_lane = float(start.positions[int(np.argmax(start.types == finish))][1]) - 0.5
+    half_height = float(start.agent[1])  # it begins with its lower edge at 0
 
     def say(state: State) -> Predicates:
-        y = float(state.agent[1])
+        low = float(state.agent[1]) - half_height + almost
+
+        def beyond(kind: int, edge: int) -> bool:
+            return bool(len(lanes[kind]) and low >= lanes[kind][edge] - edge)
+
         return {
-            "on_road": bool(len(rows[road]) and rows[road].min() <= y < rows[road].max() + 1),
-            "past_road": beyond(state, road),
-            "on_river": bool(len(rows[water]) and rows[water].min() <= y < rows[water].max() + 1),
-            "past_river": beyond(state, water),
-            "on_finish_line": y >= finish_row,
+            "past_start": low >= 1,
+            "past_road": beyond(road, -1),
+            "at_river": beyond(water, 0),
+            "past_river": beyond(water, -1),
+            "at_finish_line": low >= finish_lane,
         }
 
     return say

@@ -117,7 +117,7 @@ class ProcgenVecEnv(VecEnv):
             training = self.task.training_seeds
             low, high = (training.start, training.stop) if training else (0, 2**31 - 1)
             seed = int(self._generators[copy].integers(low, high))
-        self._starts[copy] = self._single.level(self.task.level(seed))
+        self._starts[copy] = self._single.level(self.task.level_to_play(seed))
         self._simulator.restore(copy, self._starts[copy])
         self._returns[copy] = 0.0
         self._taken[copy] = []

@@ -20,6 +20,8 @@ class _Algorithm:
     gamma: float
     hidden: list[int]
     """Units per hidden layer."""
+    cnn: str
+    """Where observations are pictures: ``small`` or ``impala``."""
     cnn_features: int
     """Where observations are pictures: numbers that the convolutions leave of each."""
     cnn_learning_rate: float
@@ -32,6 +34,8 @@ class _Algorithm:
         for name in ("num_envs", "learning_rate", "cnn_features", "cnn_learning_rate"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be above 0")
+        if self.cnn not in ("small", "impala"):
+            raise ConfigError(f"algorithm.cnn={self.cnn} is neither small nor impala")
         if not 0 < self.gamma <= 1:
             raise ConfigError(f"algorithm.gamma={self.gamma} must be above 0 and at most 1")
         if any(units < 1 for units in self.hidden):
@@ -50,28 +54,28 @@ class _Algorithm:
         """Environment steps before the first update."""
         raise NotImplementedError
 
-    def model(self, venv: Any, seed: int) -> Any:
+    def model(self, venv: Any, seed: int, device: str = "cpu") -> Any:
         """A fresh Stable-Baselines3 model on the vector environment; pictures get a small CNN."""
         from stable_baselines3.common.preprocessing import is_image_space
 
         settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for ours in ("name", "num_envs", "hidden", "cnn_features", "cnn_learning_rate"):
+        for ours in ("name", "num_envs", "hidden", "cnn", "cnn_features", "cnn_learning_rate"):
             del settings[ours]
         policy, policy_kwargs = "MlpPolicy", dict[str, Any](net_arch=list(self.hidden))
         if is_image_space(venv.observation_space):
-            from vlmcar.training.cnn import SmallCNN
+            from vlmcar.training.cnn import NETWORKS
 
             policy = "CnnPolicy"
-            policy_kwargs["features_extractor_class"] = SmallCNN
+            policy_kwargs["features_extractor_class"] = NETWORKS[self.cnn]
             policy_kwargs["features_extractor_kwargs"] = {"features": self.cnn_features}
             settings["learning_rate"] = self.cnn_learning_rate
         return self.sb3_class()(
-            policy, venv, policy_kwargs=policy_kwargs, seed=seed, device="cpu", verbose=0, **settings
+            policy, venv, policy_kwargs=policy_kwargs, seed=seed, device=device, verbose=0, **settings
         )
 
-    def load(self, path: str, venv: Any) -> Any:
+    def load(self, path: str, venv: Any, device: str = "cpu") -> Any:
         """A model as ``model.save`` wrote it, optimiser included."""
-        return self.sb3_class().load(path, env=venv, device="cpu")
+        return self.sb3_class().load(path, env=venv, device=device)
 
     def sb3_class(self) -> Any:
         """The class in Stable-Baselines3, which goes by this one's name."""
@@ -153,8 +157,8 @@ class DQN(_Algorithm):
     def steps_per_update(self) -> int:
         return self.learning_starts + self.train_freq * self.num_envs
 
-    def load(self, path: str, venv: Any) -> Any:
+    def load(self, path: str, venv: Any, device: str = "cpu") -> Any:
         """As ``_Algorithm.load``; the replay buffer is not kept, so it is filled before the next update."""
-        model = super().load(path, venv)
+        model = super().load(path, venv, device)
         model.learning_starts = model.num_timesteps + self.learning_starts
         return model

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vlmcar.training.evaluate import Evaluations, Evaluator
-from vlmcar.types import ConfigError
+from vlmcar.types import ConfigError, VlmcarError
 
 
 class Recorder(Protocol):
@@ -32,9 +32,14 @@ class Training:
     eval_seed: int
     checkpoint_every: int
     torch_threads: int
+    device: str
 
     def __post_init__(self) -> None:
+        if self.device not in ("cpu", "cuda"):
+            raise ConfigError(f"training.device={self.device} is neither cpu nor cuda")
         for name, value in asdict(self).items():
+            if name == "device":
+                continue
             least = 0 if name == "eval_seed" else 1
             if value < least:
                 raise ConfigError(f"training.{name}={value} must be at least {least}")
@@ -81,8 +86,15 @@ def train(
 
     from vlmcar.training.bookkeeper import Bookkeeper
 
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise VlmcarError(
+            "training.device=cuda, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
+        )
     torch.set_num_threads(settings.torch_threads)
-    model = algorithm.load(str(checkpoint), venv) if checkpoint else algorithm.model(venv, seed)
+    if checkpoint:
+        model = algorithm.load(str(checkpoint), venv, settings.device)
+    else:
+        model = algorithm.model(venv, seed, settings.device)
     bookkeeper = Bookkeeper(settings, evaluator, recorder)
     started, first_step = time.perf_counter(), model.num_timesteps
     model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
