@@ -17,8 +17,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-run: $(READY) ## VLM-CaR against the sparse reward on MiniGrid, three seeds each, then the report
-	$(BIN)/python run.py -m env=minigrid seed=0,1,2
+run: $(READY) ## VLM-CaR against the sparse reward on MiniGrid and Procgen, three seeds each, then the report
+	@echo "at any time, 'make report' in another terminal draws what there is so far"
+	$(BIN)/python run.py -m env=minigrid,procgen seed=0,1,2
 	$(BIN)/python -m vlmcar.report
 
 report: $(READY) ## figures and tables of everything under results/
@@ -34,7 +35,7 @@ lint: $(READY) ## ruff and mypy
 
 smoke: $(READY) ## the main job in small, from generation to report, in a folder of its own
 	rm -rf results/smoke
-	$(BIN)/python run.py -m experiment=smoke method=vlmcar,sparse seed=0
+	$(BIN)/python run.py -m experiment=smoke env=minigrid/doorkey_5x5,procgen/maze method=vlmcar,sparse seed=0
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
 	test -s results/smoke/report/learning_curves.png
 

@@ -230,3 +230,37 @@ def test_a_failing_run_in_a_sweep_is_named_and_does_not_stop_the_others(tmp_path
     assert "seed=-1" in done.stderr
     assert "Traceback" not in done.stderr
     assert (run_folder(tmp_path, "sparse") / "result.json").is_file()
+
+
+def test_procgen_is_evaluated_on_its_training_levels_and_on_unseen_ones(
+    config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pixels, a recorded program, and both sets of levels in every row."""
+    cfg = config(*QUICK[1:], "env=procgen/maze", "env.num_levels=2", f"results={tmp_path}")
+    run(cfg)
+    folder = tmp_path / "runs/procgen-maze/vlmcar/offline/ppo/seed_0"
+    result = json.loads((folder / "result.json").read_text())
+    evaluations = rows(folder / "eval.csv")
+    assert [int(row["steps"]) for row in evaluations] == [0, 2048, 4096]
+    assert float(evaluations[-1]["train_success_rate"]) == result["final_train_success"]
+    assert float(evaluations[-1]["success_rate"]) == result["final_success"]
+    assert "train_steps_to_90" in result
+    assert result["judged"]["frames_judged"] > 0
+    assert "% on training levels" in capsys.readouterr().out
+    capsys.readouterr()
+    run(
+        config(
+            *QUICK[1:],
+            "env=procgen/maze",
+            "env.num_levels=2",
+            f"results={tmp_path}",
+            "stage=agreement",
+            "levels=2",
+        )
+    )
+    measured = rows(tmp_path / "agreement/procgen-maze.csv")
+    assert {row["trajectories"] for row in measured} == {"expert", "random", "policy"}
+    expert = next(
+        row for row in measured if row["trajectories"] == "expert" and row["subtask"] == "cheese_eaten"
+    )
+    assert (float(expert["agreement"]), int(expert["positives"])) == (1.0, 2)
