@@ -93,6 +93,7 @@ def _ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, An
     return {
         "vlmcar": vlmcar.__version__,
         "task": built.env.id,
+        "setting": dict(built.env.setting()),
         "images": [image_digest(image) for image in images],
         "vlm": dict(built.vlm.identity(images)),
         "prompts": Prompts(built.generation.prompts).digest(),

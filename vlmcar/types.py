@@ -185,6 +185,9 @@ class Task(Protocol):
     def id(self) -> str:
         """``<suite>-<name>``, used in paths and csv files."""
 
+    def setting(self) -> Mapping[str, Any]:
+        """What decides which trajectories experts and random play give, JSON: a program is verified for it."""
+
     @property
     def training_seeds(self) -> range | None:
         """The seeds of the levels that training draws from; ``None``: it draws from all there are."""
@@ -195,8 +198,8 @@ class Task(Protocol):
     def frames(self) -> tuple[Frame, Frame]:
         """The same two moments as programs get them; they may be smaller."""
 
-    def level(self, seed: int) -> int:
-        """The level that ``seed`` draws, as ``Trajectory.seed`` names it."""
+    def level_to_play(self, seed: int) -> int:
+        """The level that evaluation plays for ``seed``, as ``Trajectory.seed`` names it."""
 
     def expert(self, seed: int) -> Trajectory:
         """A successful episode from the level drawn by ``seed``."""
@@ -205,7 +208,7 @@ class Task(Protocol):
         """An episode of uniformly random actions on the level drawn by ``seed``."""
 
     def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on a level (``level``, ``Trajectory.seed``)."""
+        """The episode that these actions lead to on a level (``level_to_play``, ``Trajectory.seed``)."""
 
     def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
         """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it).

@@ -49,7 +49,7 @@ def test_the_four_games_are_there_and_differ_only_where_they_must() -> None:
 
 def test_a_state_says_where_things_are(folder: Path) -> None:
     """The maze is drawn 64 x 64 for 15 x 15 cells, so a cell's middle is at 64 / 15 * (cell + 0.5) pixels."""
-    simulator = make("maze", folder)._simulator
+    simulator = make("maze", folder).simulator
     state = read(simulator.level(3))
     simulator.restore(0, state.raw)
     frame = simulator.frame()
@@ -67,7 +67,7 @@ def test_a_state_says_where_things_are(folder: Path) -> None:
 
 def test_time_and_agent_follow_the_actions(folder: Path) -> None:
     task = make("maze", folder)
-    simulator = task._simulator
+    simulator = task.simulator
     level, actions = task._demonstration(0)
     simulator.restore(0, simulator.level(level))
     before = read(simulator.save(0))
@@ -78,7 +78,7 @@ def test_time_and_agent_follow_the_actions(folder: Path) -> None:
 
 
 def test_other_bytes_are_no_state(folder: Path) -> None:
-    raw = make("maze", folder)._simulator.level(3)
+    raw = make("maze", folder).simulator.level(3)
     with pytest.raises((ValueError, Exception), match=r"layout|unpack|buffer"):
         read(raw[:100] + raw[108:])
 
@@ -178,7 +178,7 @@ def test_the_time_limit_and_death_end_with_the_last_frame_alive(folder: Path) ->
         np.testing.assert_array_equal(trajectory.frames[-1], trajectory.frames[-2])
     assert not leaper.truth(died[0])["level_complete"].any()
     heist = make("heist", folder, max_steps=45)
-    idle = heist.replay(heist.level(0), [heist._simulator.game.actions.index(4)] * 50, "idle")
+    idle = heist.replay(heist.level(0), [heist.simulator.game.actions.index(4)] * 50, "idle")
     assert len(idle.actions) == 45
     assert not idle.success
 
@@ -338,3 +338,12 @@ def test_the_unmaintained_gym_keeps_quiet() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout == "imported\n"
     assert "gym" not in done.stderr.lower()
+
+
+def test_what_only_training_draws_leaves_a_program_verified(folder: Path) -> None:
+    task = make("heist", folder)
+    assert (
+        make("heist", folder / "x", num_levels=7, start_level=3, every_level=True).setting() == task.setting()
+    )
+    assert make("heist", folder, expert_steps=[20, 45]).setting() != task.setting()
+    assert make("heist", folder, early_frames=0).setting() != task.setting()

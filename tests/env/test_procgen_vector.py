@@ -29,7 +29,7 @@ def play(task: Procgen, seed: int, auto_reset: bool):
     venv = task.make_vec(2, [seed, seed + 1], frames=True, auto_reset=auto_reset)
     observations = venv.reset()
     if auto_reset:  # put the first episode on the expert's level
-        venv._starts[0] = task._simulator.level(expert.seed)
+        venv._starts[0] = task.simulator.level(expert.seed)
         venv._simulator.restore(0, venv._starts[0])
         venv._observations = observations = venv._simulator.observe()[0]
         venv.initial[0] = venv.reset_frames[0] = venv.frames[0] = observations[0]
@@ -83,11 +83,11 @@ def test_the_time_limit_truncates_on_the_true_last_frame(folder: Path) -> None:
     assert infos[0]["TimeLimit.truncated"] is True
     assert infos[0]["is_success"] is False
     assert infos[0]["episode"] == {"r": 0.0, "l": 50}
-    task._simulator.restore(0, start)
+    task.simulator.restore(0, start)
     for action in actions:
-        task._simulator.act(np.array([action]))
-    np.testing.assert_array_equal(venv.frames[0], task._simulator.frame())
-    np.testing.assert_array_equal(infos[0]["terminal_observation"], task._simulator.frame())
+        task.simulator.act(np.array([action]))
+    np.testing.assert_array_equal(venv.frames[0], task.simulator.frame())
+    np.testing.assert_array_equal(infos[0]["terminal_observation"], task.simulator.frame())
     venv.close()
 
 

@@ -44,13 +44,16 @@ class MiniGrid:
     def id(self) -> str:
         return f"{self.suite}-{self.name}"
 
+    def setting(self) -> Mapping[str, Any]:
+        return {"env_id": self.env_id, "tile_size": self.tile_size}
+
     def images(self) -> tuple[Frame, Frame]:
         frames = self.expert(self.image_seed).frames
         return frames[0], frames[-1]
 
     frames = images  # the VLM is shown what programs get
 
-    def level(self, seed: int) -> int:
+    def level_to_play(self, seed: int) -> int:
         """Every seed is a level."""
         return seed
 

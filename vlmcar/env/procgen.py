@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -96,6 +96,12 @@ class Procgen:
     def id(self) -> str:
         return f"{self.suite}-{self.name}"
 
+    def setting(self) -> Mapping[str, Any]:
+        settings = asdict(self)
+        for only_training in ("start_level", "num_levels", "every_level", "experts", "steps"):
+            del settings[only_training]
+        return settings
+
     @property
     def training_seeds(self) -> range | None:
         """The seeds of the levels that training draws from; ``None``: any."""
@@ -103,8 +109,8 @@ class Procgen:
 
     def images(self) -> tuple[Frame, Frame]:
         """The large view, uint8 (512, 512, 3), of the start and the end of an expert's episode."""
-        start, actions = self._simulator.level(self.image_level), self._image_plan
-        simulator = self._make_simulator(1, large=True)
+        start, actions = self.simulator.level(self.image_level), self._image_plan
+        simulator = self.make_simulator(1, large=True)
         try:
             simulator.restore(0, start)
             initial = simulator.frame()
@@ -130,7 +136,7 @@ class Procgen:
     def random(self, seed: int, max_steps: int) -> Trajectory:
         """Uniformly random actions, up to ``max_steps`` or the task's own time limit."""
         level = self.level(seed)
-        actions = np.random.default_rng(seed).integers(len(self._simulator.game.actions), size=max_steps)
+        actions = np.random.default_rng(seed).integers(len(self.simulator.game.actions), size=max_steps)
         return self.replay(level, actions, "random")
 
     def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
@@ -176,7 +182,7 @@ class Procgen:
     ) -> Iterator[tuple[Frame, float, bool, bytes]]:
         """Frame, reward, whether the level is complete and, if wanted, the saved state: at the start and after
         each action, until the episode ends."""
-        simulator = self._simulator
+        simulator = self.simulator
         start = simulator.level(level)
         simulator.restore(0, start)
         alive, before = simulator.frame(), start
@@ -224,10 +230,12 @@ class Procgen:
         return Experts(self.experts, self._look, self.max_steps, self.max_states)
 
     @cached_property
-    def _simulator(self) -> Any:
-        return self._make_simulator(1)
+    def simulator(self) -> Any:
+        """A single copy, for trajectories, first states and last frames."""
+        return self.make_simulator(1)
 
-    def _make_simulator(self, num: int, large: bool = False) -> Any:
+    def make_simulator(self, num: int, large: bool = False) -> Any:
+        """A ``vlmcar.env.procgen_simulator.Simulator`` of this game and look."""
         from vlmcar.env.procgen_simulator import Simulator
 
         return Simulator(self._look, num, large)

@@ -40,8 +40,8 @@ class ProcgenVecEnv(VecEnv):
         self.first_seeds = [int(seed) for seed in seeds]
         self.with_frames = with_frames
         self.auto_reset = auto_reset
-        self._simulator = task._make_simulator(num_envs)
-        self._single = task._simulator
+        self._simulator = task.make_simulator(num_envs)
+        self._single = task.simulator
         super().__init__(
             num_envs,
             spaces.Box(0, 255, (64, 64, 3), np.uint8),

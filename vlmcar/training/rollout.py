@@ -18,4 +18,4 @@ def policy_trajectory(task: Task, model: Any, seed: int, samples_actions: bool) 
         actions.append(int(action[0]))
         observations = venv.step(action)[0]
     venv.close()
-    return task.replay(task.level(seed), np.array(actions), "policy")
+    return task.replay(task.level_to_play(seed), np.array(actions), "policy")
