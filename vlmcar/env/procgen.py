@@ -50,8 +50,10 @@ class Procgen:
     """Whether training and evaluation take levels regardless of ``expert_steps``."""
     max_states: int
     """States that the search for an expert plan expands at most."""
+    expert_completes: float
+    """For verification: the fraction of experts' episodes in which a picture has to show the end."""
     early_frames: int
-    """Frames by which the end of an episode cannot be told on a picture; verification allows for it."""
+    """For verification: frames by which the end of an episode cannot be told on a picture."""
     image_level: int
     """Number of the level of the initial and goal images; ``expert_steps`` does not matter for it."""
     experts: str
