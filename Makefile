@@ -39,7 +39,7 @@ smoke: $(READY) ## the main job in small, from generation to report, in a folder
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
 	test -s results/smoke/report/learning_curves.png
 
-bench: $(READY) ## steps per second of vlmcar and sparse, interleaved
+bench: $(READY) ## steps per second of vlmcar and sparse, interleaved, on MiniGrid and Procgen
 	$(BIN)/python -m vlmcar.bench
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs

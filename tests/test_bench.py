@@ -15,6 +15,10 @@ def test_bench_measures_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(rates) == {"vlmcar", "sparse"}
     expected = rates["vlmcar"]["median"] / rates["sparse"]["median"]
     assert result["ratio_vlmcar_to_sparse"]["median"] == pytest.approx(expected)
+    shares = result["share_of_time"]
+    assert all(sum(of.values()) == pytest.approx(1.0) and min(of.values()) >= 0 for of in shares.values())
+    assert shares["vlmcar"]["judge"] > 0 == shares["sparse"]["judge"]
+    assert all(of["environment"] > 0 for of in shares.values())
 
 
 def test_elsewhere_it_says_where_to_run_it(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,16 +28,34 @@ class Contestant:
         self.judge: Judge | None = built.method.judge(stored.program if stored else None, built.sandbox)
         num_envs = built.algorithm.num_envs
         venv = built.env.make_vec(num_envs, range(num_envs), frames=self.judge is not None, auto_reset=True)
+        self._step, venv.step_wait = venv.step_wait, self._timed_step
         self.model = built.algorithm.model(
             RewardVecEnv(venv, self.judge, built.reward, built.method.env_reward), built.seed
         )
         self.rates: list[float] = []
+        self.seconds = 0.0
+        self.env_seconds = 0.0
 
     def run(self, steps: int) -> float:
         """Train on, and return the steps per second."""
         first, started = self.model.num_timesteps, time.perf_counter()
         self.model.learn(steps, reset_num_timesteps=False)
-        return float((self.model.num_timesteps - first) / (time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        return float((self.model.num_timesteps - first) / seconds)
+
+    def shares(self) -> dict[str, float]:
+        """Where the time went, as fractions: the environment (rendering included), the judge, and the learner."""
+        judge = float(getattr(self.judge, "seconds", 0.0)) / self.seconds
+        environment = self.env_seconds / self.seconds
+        return {"environment": environment, "judge": judge, "learner": 1 - environment - judge}
+
+    def _timed_step(self) -> Any:
+        started = time.perf_counter()
+        try:
+            return self._step()
+        finally:
+            self.env_seconds += time.perf_counter() - started
 
     def close(self) -> None:
         if self.judge is not None:
@@ -77,6 +95,7 @@ def bench(env: str, rounds: int, steps: int) -> dict[str, Any]:
         "steps_per_round": steps,
         "steps_per_second": {c.name: _spread(c.rates) for c in contestants},
         "ratio_vlmcar_to_sparse": _spread(ratios),
+        "share_of_time": {c.name: c.shares() for c in contestants},
         **provenance(),
     }
 
@@ -87,17 +106,23 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--env", default="minigrid", help="a choice of conf/env (default: %(default)s)")
+    parser.add_argument(
+        "--env", nargs="+", default=["minigrid", "procgen"], help="choices of conf/env (default: both suites)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=8192, help="steps per round (default: %(default)s)")
     parser.add_argument("--out", default="results/bench.json", help="default: %(default)s")
     chosen = parser.parse_args()
-    result = bench(chosen.env, chosen.rounds, chosen.steps)
+    results = [bench(env, chosen.rounds, chosen.steps) for env in chosen.env]
     out = Path(chosen.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for name, spread in {**result["steps_per_second"], "ratio": result["ratio_vlmcar_to_sparse"]}.items():
-        print(f"{name:>8}: median {spread['median']:,.2f}  [{spread['min']:,.2f}, {spread['max']:,.2f}]")
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for result in results:
+        print(result["env"])
+        for name, spread in {**result["steps_per_second"], "ratio": result["ratio_vlmcar_to_sparse"]}.items():
+            print(f"{name:>8}: median {spread['median']:,.2f}  [{spread['min']:,.2f}, {spread['max']:,.2f}]")
+        for name, shares in result["share_of_time"].items():
+            print(f"{name:>8}: " + ", ".join(f"{what} {share:.0%}" for what, share in shares.items()))
     print(f"written: {out}")
 
 
