@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def config() -> Callable[..., DictConfig]:
 @pytest.fixture
 def sandbox() -> Sandbox:
     return Sandbox(startup_seconds=30.0, frame_seconds=0.5, memory_mb=512, batch=256)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Procgen's expert plans are kept: each is searched for once, whichever test process needs it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return shared / "experts"
 
 
 @pytest.fixture(scope="session")
