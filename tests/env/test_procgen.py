@@ -343,3 +343,17 @@ def test_what_only_training_draws_leaves_a_program_verified(folder: Path) -> Non
     )
     assert make("heist", folder, expert_steps=[20, 45]).setting() != task.setting()
     assert make("heist", folder, early_frames=0).setting() != task.setting()
+
+
+def test_a_level_completed_while_something_else_ends_the_episode_shows_the_last_frame_before(
+    folder: Path,
+) -> None:
+    """The library's own time limit falls on the step that completes the level."""
+    maze = make("maze", folder, max_steps=500)
+    expert = make("maze", folder).expert(0)
+    wait = [maze.simulator.game.actions.index(4)] * (500 - len(expert.actions))
+    late = maze.replay(expert.seed, [*wait, *expert.actions], "late")
+    assert late.success
+    assert len(late.actions) == 500
+    np.testing.assert_array_equal(late.frames[-1], expert.frames[-2])
+    assert maze.simulator.last_step(maze.simulator.level(expert.seed), [*wait, *expert.actions]) is None

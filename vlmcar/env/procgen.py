@@ -28,7 +28,8 @@ class Procgen:
     **Which frame ends an episode.** Procgen draws the next episode's first frame in place of a finished one's
     last. Here the judge sees, when the level is complete, the frame that the last action led to: it is drawn by
     playing the episode once more with an intangible goal (``Simulator.last_step``); at the time limit, the true
-    last frame, since the limit is kept here; when the agent is killed, the last frame on which it was alive.
+    last frame, since the limit is kept here; when the agent is killed, the last frame on which it was alive (even if
+    it completes the level in the same step).
 
     **Levels.** A seed draws the level of its own number or, if no expert completes that one in a number of steps
     within ``expert_steps``, the next of a fixed series of candidates. With ``every_level`` this holds for verification
@@ -195,10 +196,10 @@ class Procgen:
             reward = float(rewards[0])
             if complete[0]:
                 state = simulator.last_step(start, [int(a) for a in actions[:number]])
-                yield simulator.frame(), reward, True, state
-                return
+                if state is not None:
+                    alive, before = simulator.frame(), state
             if ended[0]:
-                yield alive, reward, False, before
+                yield alive, reward, bool(complete[0]), before
                 return
             alive, before = observed[0], simulator.save(0) if states else b""
             yield alive, reward, False, before

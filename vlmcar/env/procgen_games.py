@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmcar.env.procgen_state import SPACE, WALL, State
+from vlmcar.env.procgen_state import WALL, State
 
 LEFT, DOWN, STAY, UP, RIGHT = 1, 3, 4, 5, 7
 """Of Procgen's 15 actions: the others are diagonals or do nothing in these games."""
@@ -192,6 +192,3 @@ def _steps_to(goal: Cell, free: NDArray[np.bool_]) -> NDArray[np.float64]:
                 steps[ny, nx] = steps[y, x] + 1
                 queue.append((nx, ny))
     return steps
-
-
-__all__ = ["GAMES", "SPACE", "Game"]

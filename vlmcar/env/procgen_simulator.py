@@ -40,11 +40,11 @@ class Simulator:
     """
 
     def __init__(self, look: Look, num: int = 1, large: bool = False) -> None:
+        from procgen import ProcgenGym3Env
+
         self.game: Game = GAMES[look.game]
         self.num = num
         self.large = large
-        from procgen import ProcgenGym3Env
-
         self._env: Any = ProcgenGym3Env(
             num=num,
             env_name=look.game,
@@ -56,19 +56,12 @@ class Simulator:
             render_mode="rgb_array" if large else None,
         )
         self._actions = np.array(self.game.actions, dtype=np.int32)
-        self._buffer = self._env._ffi.new(
-            f"char[{_STATE_BYTES}]"
-        )  # the library's own method makes one per call
+        self._buffer = self._env._ffi.new(f"char[{_STATE_BYTES}]")  # the library makes one per call
         # gym3 looks this function up when an environment is garbage-collected, for which cffi takes a lock; inside
         # cffi, where a collection may well begin, that waits for ever. Looked up now, it needs no lock later.
         self._env._c_lib.libenv_close  # noqa: B018
         self._blank = read(self.save(0))
         self._levels: OrderedDict[int, bytes] = OrderedDict()
-
-    @property
-    def time_limit(self) -> int:
-        """Steps after which the library itself ends an episode."""
-        return self.game.time_limit
 
     def save(self, copy: int) -> bytes:
         """The whole state of one copy."""
@@ -92,9 +85,8 @@ class Simulator:
 
         Returns:
             Frames, uint8 (num, 64, 64, 3); rewards, float32 (num,), a tenth of the library's, so that a completed
-            level pays 1; whether the episode ended, bool (num,), in
-            which case the frame is already the next episode's first; and whether it ended with the level
-            complete, bool (num,).
+            level pays 1; whether the episode ended, bool (num,), in which case the frame is already the next
+            episode's first; and whether it ended with the level complete, bool (num,).
         """
         rewards, observations, ended = self._env.observe()
         complete = np.array([bool(info["prev_level_complete"]) for info in self._env.get_info()]) & ended
@@ -116,7 +108,7 @@ class Simulator:
                 self._levels.popitem(last=False)
         return self._levels[number]
 
-    def last_step(self, start: bytes, actions: Sequence[int]) -> bytes:
+    def last_step(self, start: bytes, actions: Sequence[int]) -> bytes | None:
         """The state that a level is completed in, which the library itself never shows.
 
         The library draws the next episode as soon as a level is complete. So the episode is played once more
@@ -126,6 +118,10 @@ class Simulator:
         Args:
             start: the episode's first state.
             actions: the whole episode, ending with the action that completes the level.
+
+        Returns:
+            The state, which ``frame()`` shows; ``None`` where the same step ends the episode for another reason,
+            too, such as a falling boulder or the library's time limit.
 
         Raises:
             VlmcarError: replayed, the episode went another way; the library would not be deterministic.
@@ -139,9 +135,7 @@ class Simulator:
                 )
         self.restore(0, self.game.without_goal(read(self.save(0))))
         self.act(np.full(self.num, actions[-1]))
-        if self.observe()[2][0]:
-            raise VlmcarError(f"{self.game.name}: the picture of the completed level could not be drawn")
-        return self.save(0)
+        return None if self.observe()[2][0] else self.save(0)
 
     def close(self) -> None:
         self._env.close()

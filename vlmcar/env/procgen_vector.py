@@ -89,8 +89,7 @@ class ProcgenVecEnv(VecEnv):
             dones[i] = True
             if ended[i]:
                 frames[i] = before[i]  # what is observed is the next episode already
-            if complete[i] and self.with_frames:
-                self._single.last_step(self._starts[i], self._taken[i])
+            if complete[i] and self.with_frames and self._single.last_step(self._starts[i], self._taken[i]):
                 frames[i] = self._single.frame()
             infos[i] = {
                 "is_success": bool(complete[i]),
