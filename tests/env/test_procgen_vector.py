@@ -104,6 +104,22 @@ def test_a_killed_agent_ends_on_the_last_frame_alive_without_truncation(folder: 
     venv.close()
 
 
+def test_death_on_the_last_step_is_no_time_limit(folder: Path) -> None:
+    task = make("leaper", folder)
+    killed = next(t for t in (task.random(seed, 80) for seed in range(8)) if len(t.actions) < 80)
+    assert not killed.success
+    venv = task.make_vec(1, [0], frames=True, auto_reset=False)
+    venv.reset()
+    venv._starts[0] = task.simulator.level(killed.seed)
+    venv._simulator.restore(0, venv._starts[0])
+    task.max_steps = len(killed.actions)
+    for action in killed.actions:
+        _, _, dones, infos = venv.step(np.array([action]))
+    assert dones[0]
+    assert infos[0]["TimeLimit.truncated"] is False
+    venv.close()
+
+
 def test_training_draws_the_training_levels_and_no_others(task: Procgen) -> None:
     venv = task.make_vec(4, [10, 11, 12, 13], frames=False, auto_reset=True)
     firsts = {task.replay(task.level(seed), [], "start").frames[0].tobytes() for seed in range(4)}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vlmcar.types import ConfigError, Frame, Trajectory, VlmcarError
 
 _MODES = ("easy", "hard", "extreme", "memory")
-_NEXT_CANDIDATE = 100_003  # a prime, far above the seeds that any set of levels uses
+_NEXT_CANDIDATE = 100_003  # above the seeds that any set of levels uses, so that no two share a level
 _MOST_CANDIDATES = 50
 _LEVELS = 2**31 - 1
 
@@ -94,6 +94,16 @@ class Procgen:
             raise ConfigError(
                 f"env.expert_steps={self.expert_steps} must be [fewest, most], most within max_steps={self.max_steps}"
             )
+        if not self.num_levels and not self.every_level:
+            raise ConfigError(
+                "env.num_levels=0 trains on every level, for each of which an expert would be searched; add "
+                "env.every_level=true"
+            )
+        if self.start_level + self.num_levels > _NEXT_CANDIDATE:
+            raise ConfigError(
+                f"env.start_level={self.start_level} and num_levels={self.num_levels} reach beyond {_NEXT_CANDIDATE}, "
+                "where the levels that replace others begin"
+            )
 
     @property
     def id(self) -> str:
@@ -124,7 +134,7 @@ class Procgen:
 
     def frames(self) -> tuple[Frame, Frame]:
         """The moments of ``images`` as programs get them: uint8 (64, 64, 3)."""
-        frames = self.replay(self.image_level, self._image_plan, "expert").frames
+        frames = self._replay_expert(self.image_level, self._image_plan).frames
         return frames[0], frames[-1]
 
     def expert(self, seed: int) -> Trajectory:
@@ -133,8 +143,7 @@ class Procgen:
         Raises:
             VlmcarError: none of the seed's candidates was solved.
         """
-        level, actions = self._demonstration(seed)
-        return self.replay(level, actions, "expert")
+        return self._replay_expert(*self._demonstration(seed))
 
     def random(self, seed: int, max_steps: int) -> Trajectory:
         """Uniformly random actions, up to ``max_steps`` or the task's own time limit."""
@@ -203,6 +212,14 @@ class Procgen:
                 return
             alive, before = observed[0], simulator.save(0) if states else b""
             yield alive, reward, False, before
+
+    def _replay_expert(self, level: int, plan: list[int]) -> Trajectory:
+        expert = self.replay(level, plan, "expert")
+        if not expert.success:
+            raise VlmcarError(
+                f"{self.id}: the plan kept for level {level} does not complete it; remove {self._experts.file}"
+            )
+        return expert
 
     def _demonstration(self, seed: int) -> tuple[int, list[int]]:
         """The first of the seed's candidates that an expert completes, within ``expert_steps``, and the plan."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from filelock import FileLock
 
+import vlmcar
 from vlmcar.env.procgen_games import GAMES
 from vlmcar.env.procgen_planner import NoPlanError, plan
 from vlmcar.env.procgen_simulator import Look, Simulator
@@ -34,11 +35,13 @@ class Experts:
         self.look = look
         self.max_steps = max_steps
         self.max_states = max_states
-        # How a game is drawn does not change what happens in it.
-        key = hashlib.sha256(f"{look.distribution_mode} {max_steps} {max_states}".encode()).hexdigest()[:8]
+        # How a game is drawn does not change what happens in it; another version may search in another way.
+        parts = f"{vlmcar.__version__} {look.distribution_mode} {max_steps} {max_states}"
+        key = hashlib.sha256(parts.encode()).hexdigest()[:8]
         self.file = Path(folder, f"{look.game}-{key}.jsonl")
         self._plans: dict[int, Plan] = {}
         self._read_bytes = 0
+        self._ends_in_a_line = True
         self._made = 0
         self._last_line = time.monotonic()
 
@@ -62,7 +65,7 @@ class Experts:
             self._plans[level] = None
         row = json.dumps({"level": level, "actions": self._plans[level]}, separators=(",", ":"))
         with self.file.open("a", encoding="utf-8") as file:
-            file.write(f"{row}\n")
+            file.write(f"{row}\n" if self._ends_in_a_line else f"\n{row}\n")
         self._made += 1
         if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
@@ -78,6 +81,7 @@ class Experts:
             file.seek(self._read_bytes)
             for line in file:
                 self._read_bytes += len(line)
+                self._ends_in_a_line = line.endswith(b"\n")
                 try:
                     row = json.loads(line)
                     self._plans[row["level"]] = row["actions"]

@@ -84,6 +84,13 @@ def read(raw: bytes) -> State:
     Raises:
         ValueError: the bytes have another layout.
     """
+    try:
+        return _read(raw)
+    except struct.error as error:
+        raise ValueError(f"not the layout of a state of Procgen 0.10: {error}") from None
+
+
+def _read(raw: bytes) -> State:
     integer = struct.Struct("<i")
 
     def word(at: int) -> int:

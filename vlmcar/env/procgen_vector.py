@@ -91,10 +91,11 @@ class ProcgenVecEnv(VecEnv):
                 frames[i] = before[i]  # what is observed is the next episode already
             if complete[i] and self.with_frames and self._single.last_step(self._starts[i], self._taken[i]):
                 frames[i] = self._single.frame()
+            killed = ended[i] and steps < self._simulator.game.time_limit
             infos[i] = {
                 "is_success": bool(complete[i]),
                 "terminal_observation": frames[i].copy(),
-                "TimeLimit.truncated": bool(not complete[i] and steps >= self.task.max_steps),
+                "TimeLimit.truncated": bool(not complete[i] and not killed),
                 "episode": {"r": float(self._returns[i]), "l": steps},
             }
             if self.auto_reset:
