@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from vlmcar.types import Judge, Program
+from vlmcar.types import VLM, JudgedBy, Material
 
 
 @dataclass
@@ -15,7 +14,12 @@ class Sparse:
     name: str
     env_reward: float
 
-    needs_program = False
+    needs = "nothing"
+    asks_vlm = False
+    ask_every = 1
 
-    def judge(self, program: Program | None, sandbox: Any) -> Judge | None:  # noqa: ARG002
+    def judged_by(self, vlm: VLM) -> JudgedBy:  # noqa: ARG002
+        return JudgedBy("none", "none")
+
+    def judge(self, material: Material) -> None:  # noqa: ARG002
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tests.conftest import ROOT
 from vlmcar.cli import one_line_errors
@@ -35,7 +35,11 @@ CHOICES = [
     for group in GROUPS
     for path in sorted((ROOT / "conf" / group).rglob("*.yaml"))
 ]
-NEEDED = {"manual": ["vlm.answered_by=a person"]}
+NEEDED = {
+    "manual": ["vlm.answered_by=a person"],
+    "openai": ["vlm.model=some-model"],
+    "transformers": ["vlm.model=some/model"],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +58,15 @@ def test_every_choice_builds_without_loading_anything(config: Compose, group: st
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/experiment").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_experiment_builds_and_says_its_command(config: Compose, path: Path) -> None:
-    cfg = config(f"experiment={path.stem}")
-    build(cfg)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose(
+            "config", [f"experiment={path.stem}"], return_hydra_config="hydra" in OmegaConf.load(path)
+        )
     overlay = OmegaConf.load(path)
+    overlay.pop("hydra", None)  # what -m sweeps, and nothing else
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+    build(cfg)
     for key in set(overlay) - {"defaults"}:  # an overlay wins over the values it lies on
         assert (
             OmegaConf.merge(cfg[key], overlay[key]) == cfg[key] if key in GROUPS else cfg[key] == overlay[key]
@@ -166,7 +176,11 @@ def test_run_py_prints_one_line_and_no_traceback(overrides: list[str], status: i
 def test_help_and_the_whole_config_are_readable() -> None:
     done = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
-    for words in ("python run.py -m seed=0,1,2", "env/minigrid: doorkey_5x5", "method: sparse, vlmcar"):
+    for words in (
+        "python run.py -m seed=0,1,2",
+        "env/minigrid: doorkey_5x5",
+        "method: direct_vlm, oracle, sparse, vlmcar",
+    ):
         assert words in done.stdout
     done = subprocess.run(
         [sys.executable, "run.py", "--cfg", "job"], cwd=ROOT, capture_output=True, text=True

@@ -69,6 +69,7 @@ def test_ground_truth_is_used_for_measuring_only() -> None:
         "env/minigrid_truth.py",
         "env/procgen.py",
         "env/procgen_truth.py",
+        "env/procgen_vector.py",  # make_vec(truth=True), for simulated judges
         "verification/agreement.py",
     }
     makers = ("generation", "reward", "program")

@@ -173,8 +173,7 @@ def test_the_manual_backend_makes_a_program_and_records_it(
         folder = tmp_path / "manual/doorkey_5x5" / f"turn_{turn}"
         folder.mkdir(parents=True)
         (folder / "answer.md").write_text(answer, encoding="utf-8")
-    monkeypatch.setattr("vlmcar.obtain.RECORDINGS", tmp_path / "recordings")
-    manual = ["vlm=manual", "vlm.answered_by=a test", "vlm.poll_seconds=0.01", "generation.record=true"]
+    manual = ["vlm=manual", "vlm.answered_by=a test", "vlm.poll_seconds=0.01", "vlm.record=true"]
     run(config(*QUICK, *manual, f"results={tmp_path}", "stage=generate"))
     messages, replies = load(tmp_path / "recordings/minigrid-doorkey_5x5")
     assert digest(messages) == digest(load(recorded)[0])
@@ -184,10 +183,9 @@ def test_the_manual_backend_makes_a_program_and_records_it(
 def test_a_rejection_ends_the_run_with_one_line_and_records_nothing(
     config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vlmcar.obtain.RECORDINGS", tmp_path / "recordings")
     strict = ["verification.frame_milliseconds=0.000001", "generation.program_attempts=1"]
     with pytest.raises(VlmcarError, match=r"no program was accepted in 1 attempts.*fast_enough"):
-        run(config(*QUICK, *strict, "generation.record=true", f"results={tmp_path}"))
+        run(config(*QUICK, *strict, "vlm.record=true", f"results={tmp_path}"))
     assert not (tmp_path / "recordings").exists()
     assert list(tmp_path.glob("programs/*/*/*/conversation.jsonl"))
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.record.manifest import provenance
 from vlmcar.reward.vector import RewardVecEnv
-from vlmcar.types import Judge
+from vlmcar.types import Material
 
 
 class Contestant:
@@ -24,8 +25,11 @@ class Contestant:
 
     def __init__(self, built: Components, console: Console) -> None:
         self.name = built.method.name
-        stored = obtain_program(built, console) if built.method.needs_program else None
-        self.judge: Judge | None = built.method.judge(stored.program if stored else None, built.sandbox)
+        stored = obtain_program(built, console) if built.method.needs == "program" else None
+        material = Material(built.vlm, built.sandbox, built.generation.prompts)
+        if stored:
+            material = replace(material, subtasks=stored.subtasks, program=stored.program)
+        self.judge = built.method.judge(material)
         num_envs = built.algorithm.num_envs
         venv = built.env.make_vec(num_envs, range(num_envs), frames=self.judge is not None, auto_reset=True)
         self._step, venv.step_wait = venv.step_wait, self._timed_step

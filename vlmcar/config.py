@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
@@ -18,21 +18,27 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import VLM, ConfigError, Method, Task
 
-STAGES = ("train", "generate", "agreement")
+STAGES = ("train", "generate", "verify", "agreement")
 
-# What a run's outcome depends on; only the first list for a method without a program.
+# What a run's outcome depends on, by what its method needs.
 _ALWAYS = ("env", "method", "algorithm", "training")
-_WITH_PROGRAM = ("vlm", "generation", "sandbox", "verification", "reward")
-_COMPONENTS = (*_ALWAYS, *_WITH_PROGRAM, "logger")
+_WITH_SUBTASKS = (*_ALWAYS, "vlm", "generation", "reward")
+_WITH_PROGRAM = (*_WITH_SUBTASKS, "sandbox", "verification")
+_DEPENDS_ON = {"nothing": _ALWAYS, "subtasks": _WITH_SUBTASKS, "program": _WITH_PROGRAM}
+_COMPONENTS = (*_WITH_PROGRAM, "logger")
 _VALUES = ("stage", "seed", "results", "label", "overwrite", "levels")
 # Settings that change no number of a run.
 _IRRELEVANT = {
     "env": ("steps", "experts"),  # training.steps says what was used
     "training": ("checkpoint_every", "torch_threads"),
-    "generation": ("record",),
     "sandbox": ("startup_seconds",),
-    "vlm": ("folder", "poll_seconds", "timeout_minutes", "recordings"),
-}
+    "vlm": (
+        "folder", "poll_seconds", "timeout_minutes", "recordings", "record", "cache", "api_key_env",
+        "timeout_seconds", "max_retries", "parallel", "batch_size", "device", "input_price", "output_price",
+        "simulated.seconds_per_query", "simulated.dollars_per_query",
+    ),
+    "method": ("simulated.seconds_per_query", "simulated.dollars_per_query"),
+}  # fmt: skip
 
 
 @dataclass
@@ -130,7 +136,11 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
         if key not in values:
             raise ConfigError(f"{name}.{key} is missing from the yaml of {cls.__name__}")
     schema = OmegaConf.structured(cls)
+    hints = get_type_hints(cls)
     for key, value in values.items():
+        nested = hints[key]
+        if dataclasses.is_dataclass(nested) and isinstance(nested, type) and isinstance(value, dict):
+            value = _instance(f"{name}.{key}", nested, value)
         try:
             schema[key] = value
         except OmegaConfBaseException as error:
@@ -142,7 +152,8 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
 
 def _check_together(built: Components) -> None:
     """What no component can see alone."""
-    if built.stage != "train" and not built.method.needs_program:
+    built.method.judged_by(built.vlm)  # refuses a VLM that cannot judge
+    if built.stage != "train" and built.method.needs != "program":
         raise ConfigError(f"stage={built.stage} is about a program, and method={built.method.name} has none")
     built.algorithm.check_budget(built.training.steps)
     evaluated = set(range(built.training.eval_seed, built.training.eval_seed + built.training.most_episodes))
@@ -158,7 +169,7 @@ def _check_together(built: Components) -> None:
             f"{built.env.training_seeds.start} to {built.env.training_seeds.stop - 1}; evaluation needs unseen ones"
         )
     check_reward = getattr(built.reward, "check_with", None)
-    if check_reward and built.method.needs_program:
+    if check_reward and built.method.needs != "nothing":
         check_reward(built.method.env_reward)
 
 
@@ -167,14 +178,22 @@ def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:
 
     A method without a program does not depend on who would have written one.
     """
-    names = _ALWAYS + (_WITH_PROGRAM if built.method.needs_program else ())
     settings: dict[str, Any] = {}
-    for name in names:
-        values = OmegaConf.to_container(cfg[name], resolve=True)
-        assert isinstance(values, dict)
-        kept = {k: v for k, v in values.items() if k not in _IRRELEVANT.get(name, ())}
-        settings.update({f"{name}.{key!s}": value for key, value in kept.items()})
+    for name in _DEPENDS_ON[built.method.needs]:
+        values = _flat(OmegaConf.to_container(cfg[name], resolve=True))
+        unused = _IRRELEVANT.get(name, ())
+        settings.update({f"{name}.{key}": value for key, value in values.items() if key not in unused})
+    if not built.method.asks_vlm:
+        settings = {key: value for key, value in settings.items() if not key.startswith("vlm.simulated.")}
     return settings
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as ``outer.inner`` -> value."""
+    if not isinstance(values, dict):
+        return {prefix.removesuffix("."): values}
+    parts = [_flat(value, f"{prefix}{key!s}.") for key, value in values.items()]
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def config_hash(settings: Mapping[str, Any]) -> str:
@@ -183,8 +202,8 @@ def config_hash(settings: Mapping[str, Any]) -> str:
 
 
 def vlm_name(built: Components) -> str:
-    """The VLM's name in paths and csv files; ``none`` for a method that asks nobody."""
-    return built.vlm.name if built.method.needs_program else "none"
+    """Who judges or wrote the judge, in paths and csv files; ``none`` for a method that asks nobody."""
+    return built.method.judged_by(built.vlm).vlm
 
 
 def method_name(built: Components) -> str:

@@ -30,21 +30,30 @@ def measure_agreement(built: Components, console: Console) -> None:
     from vlmcar.verification.agreement import agreement
 
     stored = obtain_program(built, console)
-    path = RECORDINGS / built.env.id / "truth.yaml"
-    if not path.is_file():
-        raise VlmcarError(
-            f"{path} is missing: it names the ground truth of each sub-task, as `sub_task: predicate`"
-        )
-    predicates = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(predicates, dict)
+    names = read_truths(built.env.id)
     with ProgramJudge(stored.program, built.sandbox) as judge:
-        names = {str(name): str(predicate) for name, predicate in predicates.items()}
         rows = agreement(judge, stored.program, built.env, _trajectories(built, console), names)
         table = pd.DataFrame([dataclasses.asdict(row) for row in rows])
     out = Path(built.results, "agreement", f"{built.env.id}.csv")
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False)
     console.say(f"{out}\n{table.to_string(index=False)}")
+
+
+def read_truths(task: str) -> dict[str, str]:
+    """Sub-task -> ground-truth expression, as someone has written it down after the program was accepted.
+
+    Raises:
+        VlmcarError: nobody has.
+    """
+    path = RECORDINGS / task / "truth.yaml"
+    if not path.is_file():
+        raise VlmcarError(
+            f"{path} is missing: it names the ground truth of each sub-task, as `sub_task: predicate`"
+        )
+    truths = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(truths, dict)
+    return {str(name): str(expression) for name, expression in truths.items()}
 
 
 def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:

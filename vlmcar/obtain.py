@@ -1,23 +1,43 @@
-"""The accepted program of a task: from the store, or generated and verified now."""
+"""What the VLM gives before training: the accepted program of a task, or its list of sub-tasks; stored, or made now."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import shutil
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import vlmcar
 from vlmcar.config import Components
 from vlmcar.generation.prompts import Prompts
 from vlmcar.record.console import Console
-from vlmcar.types import Frame, Program, Verdict, VlmcarError
+from vlmcar.types import Frame, Program, SubTask, Verdict, VlmcarError
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.conversation import FILE, IMAGES, image_digest, write_png
+from vlmcar.vlm.counted import CountedVLM
+from vlmcar.vlm.ledger import Ledger, spent_text
+
+T = TypeVar("T")
 
 RECORDINGS = Path("results/recordings")
-"""What ``vlm=offline`` replays; kept with the repository, whatever ``results=`` says."""
+"""Kept with the repository, whatever ``results=`` says: what ``vlm=offline`` replays, and each task's ``truth.yaml``."""
+SUBTASKS = "subtasks.json"
+
+
+@dataclass(frozen=True)
+class StoredSubTasks:
+    """The sub-tasks that the VLM found, for methods without a program."""
+
+    subtasks: tuple[SubTask, ...]
+    vlm_calls: int
+    vlm_model: str
+    ledger: Mapping[str, Any]
+    folder: Path
 
 
 def obtain_program(built: Components, console: Console) -> StoredProgram:
@@ -33,15 +53,79 @@ def obtain_program(built: Components, console: Console) -> StoredProgram:
     if stored is not None:
         console.say(f"program {stored.program.hash}, accepted earlier: {folder / 'program.py'}")
     else:
-        with store.lock(folder, console.say) as waited:
-            stored = store.get(folder)
-            if stored is None and waited and _rejection(folder).is_file():
+
+        def make(waited: bool) -> StoredProgram:
+            if waited and _rejection(folder).is_file():
                 raise VlmcarError(_rejection(folder).read_text(encoding="utf-8"))
-            if stored is None:
-                stored = _make_program(built, images, folder, store, console)
-    if built.generation.record:
-        console.say(f"recorded: {_record(stored, built.env.id)}")
+            return _make_program(built, images, folder, store, console)
+
+        stored = _made_once(store, folder, console, store.get, make)
+    if built.vlm.record:
+        console.say(f"recorded: {_record(stored, built)}")
     return stored
+
+
+def obtain_subtasks(built: Components, console: Console) -> StoredSubTasks:
+    """The sub-tasks that this VLM finds in this task's images: stored, or asked for now.
+
+    Raises:
+        VlmcarError: the VLM had no usable answer.
+    """
+    store = ProgramStore(Path(built.results) / "subtasks")
+    images = built.env.images()
+    folder = store.folder(built.env.id, built.vlm.name, _ingredients_of_subtasks(built, images))
+    stored = _load_subtasks(folder)
+    if stored is None:
+        stored = _made_once(
+            store,
+            folder,
+            console,
+            _load_subtasks,
+            lambda _: _make_subtasks(built, images, folder, console),
+        )
+    console.say(f"sub-tasks: {', '.join(subtask.name for subtask in stored.subtasks)}")
+    return stored
+
+
+def verify_again(built: Components, console: Console) -> Verdict:
+    """Verify the stored program anew, on this machine, without asking the VLM anything.
+
+    Raises:
+        VlmcarError: none is stored, or it is not accepted here.
+    """
+    store = ProgramStore(Path(built.results) / "programs")
+    folder = store.folder(built.env.id, built.vlm.name, _ingredients(built, built.env.images()))
+    stored = store.get(folder)
+    if stored is None:
+        raise VlmcarError(
+            f"{folder} holds no accepted program for these settings; stage=generate makes one, or copy "
+            "<results>/programs from where it was made"
+        )
+    verdict: Verdict = built.verification.verify(stored.program, built.env, built.sandbox)
+    for check in verdict.checks:
+        about = f"{check.name} ({check.subtask})" if check.subtask else check.name
+        result = "ok" if check.passed else "FAILED"
+        console.say(
+            f"{result:>6}  {about}: {check.measured:.4g}, asked {check.threshold}, on {check.trajectories} "
+            f"({check.count})"
+        )
+    if not verdict.accepted:
+        raise VlmcarError(f"program {stored.program.hash} is not accepted here: {_summary(verdict)}")
+    console.say(f"program {stored.program.hash} {_summary(verdict)}: {folder / 'program.py'}")
+    return verdict
+
+
+def _made_once(
+    store: ProgramStore,
+    folder: Path,
+    console: Console,
+    get: Callable[[Path], T | None],
+    make: Callable[[bool], T],
+) -> T:
+    """What lies in the folder, or what ``make`` puts there; parallel runs wait for the first."""
+    with store.lock(folder, console.say) as waited:
+        stored = get(folder)
+        return make(waited) if stored is None else stored
 
 
 def _make_program(
@@ -53,23 +137,74 @@ def _make_program(
         console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
         return verdict
 
-    folder.mkdir(parents=True, exist_ok=True)
+    vlm = _start_asking(built, images, folder)
     _rejection(folder).unlink(missing_ok=True)
-    for name, image in zip(("initial", "goal"), images, strict=True):
-        write_png(folder / f"{name}.png", image)
-    made = built.generation.generate(images, built.env.frames(), built.vlm, verify, folder, console.say)
+    try:
+        made = built.generation.generate(images, built.env.frames(), vlm, verify, folder, console.say)
+    finally:
+        _say_spent(vlm.ledger, console)
     if not made.verdict.accepted:
         (folder / "rejected.py").write_text(made.program.source, encoding="utf-8")
         message = (
             f"{built.env.id}: no program was accepted in {made.attempts} attempts ({_summary(made.verdict)}); "
             f"the conversation is in {folder}; try another vlm=, or more generation.program_attempts"
+            + (". Kept answers are given again, unless vlm.cache=false" if vlm.cache else "")
         )
         _rejection(folder).write_text(message, encoding="utf-8")
         raise VlmcarError(message)
     replies = made.conversation.replies
-    stored = StoredProgram(made.program, made.verdict, made.attempts, len(replies), replies[-1].model, folder)
+    stored = StoredProgram(
+        made.program,
+        made.verdict,
+        made.attempts,
+        len(replies),
+        replies[-1].model,
+        folder,
+        vlm.ledger.entries(),
+    )
     store.put(stored)
     return stored
+
+
+def _make_subtasks(
+    built: Components, images: tuple[Frame, Frame], folder: Path, console: Console
+) -> StoredSubTasks:
+    vlm = _start_asking(built, images, folder)
+    try:
+        found = built.generation.decompose(images, vlm, folder, console.say)
+    finally:
+        _say_spent(vlm.ledger, console)
+    replies = found.conversation.replies
+    stored = StoredSubTasks(found.subtasks, len(replies), replies[-1].model, vlm.ledger.entries(), folder)
+    temporary = folder / f"{SUBTASKS}.partial"
+    entry = {**dataclasses.asdict(stored), "folder": None}
+    temporary.write_text(json.dumps(entry, indent=1), encoding="utf-8")
+    os.replace(temporary, folder / SUBTASKS)  # last: its presence means the entry is complete
+    return stored
+
+
+def _load_subtasks(folder: Path) -> StoredSubTasks | None:
+    try:
+        entry = json.loads((folder / SUBTASKS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    subtasks = tuple(SubTask(**row) for row in entry.pop("subtasks"))
+    return StoredSubTasks(**{**entry, "subtasks": subtasks, "folder": folder})
+
+
+def _start_asking(built: Components, images: tuple[Frame, Frame], folder: Path) -> CountedVLM:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in zip(("initial", "goal"), images, strict=True):
+        write_png(folder / f"{name}.png", image)
+    return CountedVLM(built.vlm, Path(built.results), Ledger())
+
+
+def _say_spent(ledger: Ledger, console: Console) -> None:
+    for source in ("asked", "cached"):
+        usage = ledger.usage("program", source)
+        if usage.calls and not (source == "cached" and usage.cost is None):
+            saved = "" if source == "asked" else ", saved by the cache"
+            console.say(f"VLM: {spent_text(usage)}{saved}")
 
 
 def _rejection(folder: Path) -> Path:
@@ -77,29 +212,46 @@ def _rejection(folder: Path) -> Path:
     return folder / "rejected.txt"
 
 
-def _record(stored: StoredProgram, task: str) -> Path:
-    """Keep the whole conversation where ``vlm=offline`` finds it."""
-    recording = RECORDINGS / task
+def _record(stored: StoredProgram, built: Components) -> Path:
+    """Keep the whole conversation where ``vlm=offline`` finds it.
+
+    Raises:
+        VlmcarError: another recording of this task lies there.
+    """
+    recording = Path(built.results) / "recordings" / built.env.id
+    before = recording / FILE
+    text = (stored.folder / FILE).read_text(encoding="utf-8")
+    if before.is_file() and before.read_text(encoding="utf-8") != text and not built.overwrite:
+        raise VlmcarError(
+            f"{recording} holds another recording of this task; add overwrite=true to replace it, or "
+            "results=<folder> to record elsewhere (and replay with vlm.recordings=<folder>/recordings)"
+        )
     shutil.rmtree(recording / IMAGES, ignore_errors=True)
     shutil.copytree(stored.folder / IMAGES, recording / IMAGES)
-    shutil.copyfile(stored.folder / FILE, recording / FILE)
+    shutil.copyfile(stored.folder / FILE, before)
     return recording
 
 
 def _ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
     """Everything that can change which program comes out."""
+    return {
+        **_ingredients_of_subtasks(built, images),
+        "setting": dict(built.env.setting()),
+        "generation": dataclasses.asdict(built.generation),
+        "sandbox": dataclasses.asdict(built.sandbox),
+        "verification": dataclasses.asdict(built.verification),
+    }
+
+
+def _ingredients_of_subtasks(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
     generation = dataclasses.asdict(built.generation)
-    del generation["record"]
     return {
         "vlmcar": vlmcar.__version__,
         "task": built.env.id,
-        "setting": dict(built.env.setting()),
         "images": [image_digest(image) for image in images],
         "vlm": dict(built.vlm.identity(images)),
         "prompts": Prompts(built.generation.prompts).digest(),
-        "generation": generation,
-        "sandbox": dataclasses.asdict(built.sandbox),
-        "verification": dataclasses.asdict(built.verification),
+        "generation": {name: generation[name] for name in ("prompts", "max_subtasks", "readable_attempts")},
     }
 
 

@@ -7,21 +7,23 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path, vlm_name
-from vlmcar.measure import measure_agreement
-from vlmcar.obtain import obtain_program
+from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path
+from vlmcar.measure import measure_agreement, read_truths
+from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, verify_again
 from vlmcar.record.console import Console
-from vlmcar.record.folder import CHECKPOINT, CONFIG, MANIFEST, POLICY, RESULT, RunFolder
+from vlmcar.record.folder import CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
 from vlmcar.training.evaluate import Evaluations
-from vlmcar.types import ConfigError, Judge
+from vlmcar.types import ConfigError, Judge, Material, TruthJudge
 from vlmcar.verification.store import ProgramStore, StoredProgram
+from vlmcar.vlm.counted import CountedVLM
+from vlmcar.vlm.ledger import Ledger
 
 
 def run(cfg: DictConfig, bar: bool | None = None) -> None:
@@ -41,6 +43,8 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
     if built.stage == "generate":
         stored = obtain_program(built, console)
         console.say(f"accepted after {stored.attempts} attempt(s): {stored.folder / 'program.py'}")
+    elif built.stage == "verify":
+        verify_again(built, console)
     elif built.stage == "agreement":
         measure_agreement(built, console)
     else:
@@ -56,23 +60,25 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
     if state == "complete":
         console.say(f"already complete: {folder.path}")
         return
-    stored = obtain_program(built, console) if built.method.needs_program else None
+    stored = _obtain(built, console)
     if stored:
         # Refuses weights that do not fit, before the run leaves a file.
-        built.reward.start(1, len(stored.program.subtasks))
+        built.reward.start(1, len(stored.subtasks))
     first = _first_step(folder, stored, console) if state == "resume" else 0
     manifest = _manifest(built, folder, settings, stored, first)
     folder.write_json(MANIFEST, manifest)
     (folder.path / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-    if stored:
+    if isinstance(stored, StoredProgram):
         ProgramStore.copy(stored, folder.path)
     built.logger.start(folder.path, manifest, OmegaConf.to_container(cfg, resolve=True))
     result = None
     try:
         _log_story(built, stored)
-        judge = built.method.judge(stored.program if stored else None, built.sandbox)
+        spent = Ledger(folder.read_json(LEDGER) if first else None)
+        judge = built.method.judge(_material(built, stored, spent))
         try:
-            result = {**manifest, **_train(built, folder, console, judge, first)}
+            result = {**manifest, **_train(built, folder, console, judge, first, spent.entries)}
+            result["vlm_ledger"] = _whole_ledger(stored, spent)
         finally:
             if judge is not None:
                 judge.close()
@@ -91,11 +97,11 @@ def _of_training(success: float | None) -> str:
     return "" if success is None else f" on unseen levels, {success:.0%} on training levels"
 
 
-def _first_step(folder: RunFolder, stored: StoredProgram | None, console: Console) -> int:
-    """Where a killed run goes on; at 0 if its checkpoint was trained on another program's reward."""
-    before = (folder.read_json(MANIFEST) or {}).get("program_hash")
-    if before != (stored.program.hash if stored else None):
-        console.say("the checkpoint was trained on another program: starting again")
+def _first_step(folder: RunFolder, stored: StoredProgram | StoredSubTasks | None, console: Console) -> int:
+    """Where a killed run goes on; at 0 if its checkpoint was trained on another reward."""
+    before = folder.read_json(MANIFEST) or {}
+    if any(key in before and before[key] != value for key, value in _judged_what(stored).items()):
+        console.say("the checkpoint was trained on other sub-tasks or another program: starting again")
         folder.clear()
         return 0
     steps = folder.checkpoint_steps()
@@ -105,7 +111,12 @@ def _first_step(folder: RunFolder, stored: StoredProgram | None, console: Consol
 
 
 def _train(
-    built: Components, folder: RunFolder, console: Console, judge: Judge | None, first: int
+    built: Components,
+    folder: RunFolder,
+    console: Console,
+    judge: Judge | TruthJudge | None,
+    first: int,
+    spent: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
     """Train and evaluate; the numbers of ``result.json``."""
     import numpy as np
@@ -118,10 +129,13 @@ def _train(
     started = time.perf_counter()
     # Levels that no other set of seeds here starts from; a resumed run goes on with others.
     seeds = np.random.SeedSequence([built.seed, first]).generate_state(built.algorithm.num_envs).tolist()
-    venv = built.env.make_vec(built.algorithm.num_envs, seeds, frames=judge is not None, auto_reset=True)
-    rewarded = RewardVecEnv(venv, judge, built.reward, built.method.env_reward)
+    knows = {"truth": True} if isinstance(judge, TruthJudge) else {}
+    venv = built.env.make_vec(
+        built.algorithm.num_envs, seeds, frames=judge is not None, auto_reset=True, **knows
+    )
+    rewarded = RewardVecEnv(venv, judge, built.reward, built.method.env_reward, built.method.ask_every)
     evaluator = Evaluator(built.env, built.training.eval_seed, built.algorithm.samples_actions)
-    recorder = RunRecorder(folder, built.logger, console)
+    recorder = RunRecorder(folder, built.logger, console, spent)
     checkpoint = folder.path / CHECKPOINT if first else None
     console.say(f"training for {built.training.steps:,} steps" + (f", on from {first:,}" if first else ""))
     console.start(built.training.steps, first)
@@ -155,38 +169,76 @@ def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]
     }
 
 
-def _judged(judge: Judge) -> dict[str, Any]:
-    """How much the judge was asked, where it counts that."""
-    names = ("frames_judged", "frames_remembered", "seconds")
-    return {name: getattr(judge, name) for name in names if hasattr(judge, name)}
+def _judged(judge: Judge | TruthJudge) -> dict[str, Any]:
+    """How much the judge was asked in this session, where it counts that."""
+    counters = getattr(judge, "queries", judge)
+    names = ("frames_judged", "frames_remembered", "frames_unasked", "answers_unclear", "seconds")
+    return {name: getattr(counters, name) for name in names if hasattr(counters, name)}
+
+
+def _obtain(built: Components, console: Console) -> StoredProgram | StoredSubTasks | None:
+    """What the method needs from the VLM before training."""
+    if built.method.needs == "nothing":
+        return None
+    return (obtain_program if built.method.needs == "program" else obtain_subtasks)(built, console)
+
+
+def _material(built: Components, stored: StoredProgram | StoredSubTasks | None, spent: Ledger) -> Material:
+    vlm = CountedVLM(built.vlm, Path(built.results), spent)
+    return Material(
+        vlm=vlm,
+        sandbox=built.sandbox,
+        prompts=built.generation.prompts,
+        subtasks=stored.subtasks if stored else (),
+        program=stored.program if isinstance(stored, StoredProgram) else None,
+        truths=read_truths(built.env.id) if built.method.judged_by(built.vlm).rates else {},
+        ledger=spent,
+    )
+
+
+def _judged_what(stored: StoredProgram | StoredSubTasks | None) -> dict[str, Any]:
+    """What a judge's answers are about; a checkpoint is worth nothing for others."""
+    return {
+        "program_hash": stored.program.hash if isinstance(stored, StoredProgram) else None,
+        "subtasks": [subtask.name for subtask in stored.subtasks] if stored else None,
+    }
+
+
+def _whole_ledger(stored: StoredProgram | StoredSubTasks | None, spent: Ledger) -> dict[str, Any]:
+    """What this run's judge took, and what its program or sub-tasks did, which all seeds share."""
+    return Ledger(stored.ledger if stored else None).merged(spent).entries()
 
 
 def _manifest(
     built: Components,
     folder: RunFolder,
     settings: Mapping[str, Any],
-    stored: StoredProgram | None,
+    stored: StoredProgram | StoredSubTasks | None,
     first: int,
 ) -> dict[str, Any]:
     """What is run, with what, where. Timings in ``result.json`` are those of the last session."""
     before = (folder.read_json(MANIFEST) or {}) if first else {}
     now = provenance()
+    judged_by = built.method.judged_by(built.vlm)
+    program = stored if isinstance(stored, StoredProgram) else None
     sessions = [*before.get("sessions", []), {"first_step": first, **now}]
     return {
         "env": built.env.id,
         "method": built.method.name,
         "label": built.label,
-        "vlm": vlm_name(built),
+        "vlm": judged_by.vlm,
         "vlm_model": stored.vlm_model if stored else None,
-        "judge": "programs" if stored else "none",
+        "judge": judged_by.judge,
+        "false_positives": judged_by.rates[0] if judged_by.rates else None,
+        "false_negatives": judged_by.rates[1] if judged_by.rates else None,
+        **_judged_what(stored),
         "algorithm": built.algorithm.name,
         "seed": built.seed,
         "steps": built.training.steps,
         "config_hash": config_hash(settings),
         "settings": settings,
-        "sandbox": built.sandbox.level if stored else None,
-        "program_hash": stored.program.hash if stored else None,
-        "program_attempts": stored.attempts if stored else None,
+        "sandbox": built.sandbox.level if program else None,
+        "program_attempts": program.attempts if program else None,
         "vlm_calls": stored.vlm_calls if stored else 0,
         "resumed_at": [session["first_step"] for session in sessions[1:]],
         "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
@@ -196,11 +248,11 @@ def _manifest(
     }
 
 
-def _log_story(built: Components, stored: StoredProgram | None) -> None:
+def _log_story(built: Components, stored: StoredProgram | StoredSubTasks | None) -> None:
     """The program, its verdict and what it was made from, for the logger."""
     initial, goal = built.env.images()
     built.logger.images({"task/initial": initial, "task/goal": goal})
-    if stored:
+    if isinstance(stored, StoredProgram):
         built.logger.text("program/source", stored.program.source)
         built.logger.text("program/verdict", (stored.folder / "verdict.json").read_text(encoding="utf-8"))
 

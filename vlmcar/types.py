@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,28 @@ Frames: TypeAlias = NDArray[np.uint8]
 """uint8 (batch, height, width, 3) RGB, 0-255."""
 
 
+Truth: TypeAlias = Mapping[str, NDArray[np.bool_]]
+"""Ground truth, bool (batch,) per predicate: for measuring, and for judges that are called simulated."""
+
+
 class VlmcarError(Exception):
     """An error a user can act on: shown as one line, without a traceback."""
 
 
 class ConfigError(VlmcarError):
     """A configuration that cannot run; raised before anything has started."""
+
+
+class NoReply(VlmcarError):
+    """The VLM gave no usable reply: out of reach, out of time, or nonsense. Never cached."""
+
+
+class Refused(NoReply):
+    """The VLM, or a filter before or after it, declined to answer."""
+
+
+class Truncated(NoReply):
+    """The reply ends where the token limit cut it."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +93,58 @@ class Reply:
     """US dollars."""
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """Answers to yes-or-no questions about pictures, and what they took."""
+
+    probabilities: NDArray[np.float64]
+    """float64 (batch, num_questions): P(yes) in [0, 1]; NaN where the answer was neither yes nor no."""
+    model: str
+    calls: int
+    """Requests sent, or forward passes run."""
+    seconds: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    """US dollars; ``None``: unknown."""
+
+
 @runtime_checkable
 class VLM(Protocol):
     """A vision-language model, or whatever stands in for one."""
 
     name: str
     """Used in paths and csv files; the same word as ``vlm=<name>``."""
+    cache: bool
+    """Whether an answer is kept on disk and given again to an equal request."""
+    record: bool
+    """Whether the conversation that made a program is kept for ``vlm=offline`` to replay."""
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
-        """All that can change its answers about these images, and nothing else: the key of stored programs."""
+        """All that can change its answers about these images, and nothing else: a key of programs and the cache."""
 
     def reply(self, messages: Sequence[Message]) -> Reply:
-        """Answer the conversation so far; its last message is the user's."""
+        """Answer the conversation so far; its last message is the user's.
+
+        Raises:
+            NoReply: and its kinds ``Refused`` and ``Truncated``.
+        """
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """A VLM that also answers yes-or-no questions about pictures."""
+
+    def decide(self, views: Sequence[tuple[Frame, ...]], questions: Sequence[str]) -> Decisions:
+        """Ask every question about every view.
+
+        Args:
+            views: (batch): pictures that are shown together, in order; each uint8 (height, width, 3) RGB.
+            questions: (num_questions): whole sentences that can be answered with yes or no.
+
+        Raises:
+            NoReply: no answer at all. An answer that is neither yes nor no is none: it is NaN.
+        """
 
 
 @dataclass(frozen=True)
@@ -160,16 +216,68 @@ class Judge(Protocol):
         """Release processes and memory; safe to call twice."""
 
 
+@runtime_checkable
+class TruthJudge(Protocol):
+    """A judge that is told ground truth. It stands in for a VLM, and is called simulated wherever it appears."""
+
+    num_subtasks: int
+
+    def progress_given(self, initial: Frames, frames: Frames, truth: Truth) -> NDArray[np.float32]:
+        """As ``Judge.progress``, with what is so on ``frames``: bool (batch,) per predicate of the task."""
+
+    def close(self) -> None:
+        """Safe to call twice."""
+
+
+class JudgedBy(NamedTuple):
+    """Who judges under a method, as paths, csv files, legends and pages say it."""
+
+    vlm: str
+    """Part of the run's path: a VLM's name, a simulated judge's with its rates, or ``none``."""
+    judge: str
+    """``programs``, ``VLM queries``, ``simulated (...)`` or ``none``."""
+    rates: tuple[float, float] | None = None
+    """False positives and false negatives of a simulated judge, which is told ground truth."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a method may make its judge of; what it does not ask for is not there."""
+
+    vlm: Any
+    """A ``VLM``, and a ``Decider`` where the backend is one."""
+    sandbox: Any
+    prompts: str
+    """Version of the prompts."""
+    subtasks: tuple[SubTask, ...] = ()
+    program: Program | None = None
+    truths: Mapping[str, str] = field(default_factory=dict)
+    """Sub-task -> ground-truth expression; empty unless the judge is simulated."""
+    ledger: Any = None
+    """A ``vlmcar.vlm.ledger.Ledger`` with what this run has spent before, if it was resumed."""
+
+
 class Method(Protocol):
     """Where the reward comes from; all that differs between two curves."""
 
     name: str
     env_reward: float
     """Weight of the environment's own reward."""
-    needs_program: bool
-    """Whether a program must be generated and verified before training."""
+    needs: str
+    """``nothing``, ``subtasks`` (the VLM's list of them), or ``program`` (generated and verified)."""
+    asks_vlm: bool
+    """Whether the VLM, or what stands in for it, judges frames during training."""
+    ask_every: int
+    """Steps of an episode between two looks of the judge; its last frame is always judged."""
 
-    def judge(self, program: Program | None, sandbox: Any) -> Judge | None:
+    def judged_by(self, vlm: VLM) -> JudgedBy:
+        """Who judges, if the config names this VLM.
+
+        Raises:
+            ConfigError: this VLM cannot judge.
+        """
+
+    def judge(self, material: Material) -> Judge | TruthJudge | None:
         """The judge whose answers become reward, or ``None`` for the environment's reward alone."""
 
 
@@ -210,7 +318,9 @@ class Task(Protocol):
     def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
         """The episode that these actions lead to on a level (``level_to_play``, ``Trajectory.seed``)."""
 
-    def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
+    def make_vec(
+        self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool, truth: bool = False
+    ) -> Any:
         """A ``vlmcar.env.vector.FrameVecEnv`` (or one like it).
 
         Args:
@@ -218,10 +328,11 @@ class Task(Protocol):
             seeds: with ``auto_reset``, of the generators that draw training levels; without, of the levels.
             frames: ``False`` skips all rendering for the judge.
             auto_reset: ``False`` plays one episode each.
+            truth: show ground truth, too; for a ``TruthJudge`` only.
         """
 
     def truth(self, trajectory: Trajectory) -> Mapping[str, NDArray[np.bool_]]:
         """Ground truth by replaying the actions in the simulator: bool (steps + 1,) per predicate.
 
-        For *measuring* accuracy only; generation, verification and rewards never call it.
+        For *measuring* accuracy only; generation, verification and VLM-CaR's reward never call it.
         """

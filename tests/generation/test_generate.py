@@ -37,7 +37,7 @@ def accepts(*values: str):
 
 def generate(vlm: Scripted, tmp_path: Path, verify=None, frames=None, **settings: int):
     values = {"max_subtasks": 8, "readable_attempts": 2, "program_attempts": 3, **settings}
-    return Generation(prompts="v1", record=False, **values).generate(
+    return Generation(prompts="v1", **values).generate(
         (flat(1), flat(2)),
         frames or (flat(1), flat(2)),
         vlm,

@@ -15,6 +15,9 @@ from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
 from vlmcar.vlm.conversation import Conversation, digest, load
 from vlmcar.vlm.manual import Manual
 from vlmcar.vlm.offline import NotRecorded, Offline
+from vlmcar.vlm.simulated import Simulated
+
+SIMULATED = Simulated(0.0, 0.0, seed=0, seconds_per_query=0.0, dollars_per_query=None)
 
 
 class Scripted:
@@ -82,7 +85,7 @@ def test_offline_answers_the_recorded_words_and_pixels_and_nothing_else(
     tmp_path: Path, changed: list[Message]
 ) -> None:
     record(tmp_path / "room")
-    offline = Offline("offline", str(tmp_path))
+    offline = Offline("offline", str(tmp_path), SIMULATED, record=False)
     asked = [Message("system", "be exact"), Message("user", "what is there?", (flat(10), flat(200)))]
     assert offline.reply(asked) == Reply("a room", model="scripted", input_tokens=7, cost=0.5)
     with pytest.raises(NotRecorded, match=r"recorded: room.*vlm=manual"):
@@ -92,12 +95,14 @@ def test_offline_answers_the_recorded_words_and_pixels_and_nothing_else(
 def test_offline_says_at_which_turn_a_recording_stops_to_fit(tmp_path: Path) -> None:
     messages = record(tmp_path / "room").messages
     with pytest.raises(NotRecorded, match="turn 2"):
-        Offline("offline", str(tmp_path)).reply([*messages[:3], Message("user", "and before?")])
+        Offline("offline", str(tmp_path), SIMULATED, record=False).reply(
+            [*messages[:3], Message("user", "and before?")]
+        )
 
 
 def test_offline_identity_changes_with_the_recordings_of_the_same_images_only(tmp_path: Path) -> None:
     def identity() -> object:
-        return Offline("offline", str(tmp_path)).identity([flat(10), flat(200)])
+        return Offline("offline", str(tmp_path), SIMULATED, record=False).identity([flat(10), flat(200)])
 
     record(tmp_path / "room")
     before = identity()
@@ -110,18 +115,18 @@ def test_offline_identity_changes_with_the_recordings_of_the_same_images_only(tm
 
 def test_offline_without_a_folder_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder"):
-        Offline("offline", str(tmp_path / "missing"))
+        Offline("offline", str(tmp_path / "missing"), SIMULATED, record=False)
 
 
 def test_a_broken_recording_is_named(tmp_path: Path) -> None:
     record(tmp_path / "room")
     (tmp_path / "room" / "conversation.jsonl").write_text('{"role": "user"', encoding="utf-8")
     with pytest.raises(VlmcarError, match=r"room cannot be read"):
-        Offline("offline", str(tmp_path)).reply([Message("user", "hello")])
+        Offline("offline", str(tmp_path), SIMULATED, record=False).reply([Message("user", "hello")])
 
 
 def manual(folder: Path, minutes: float = 1.0) -> Manual:
-    return Manual("manual", str(folder), "a person", poll_seconds=0.01, timeout_minutes=minutes)
+    return Manual("manual", str(folder), "a person", poll_seconds=0.01, timeout_minutes=minutes, record=False)
 
 
 def test_manual_writes_prompt_and_images_and_waits_for_the_answer(tmp_path: Path) -> None:
@@ -176,7 +181,7 @@ def test_manual_waits_until_an_answer_stops_to_change(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=person)
     thread.start()
-    slow = Manual("manual", str(tmp_path), "a person", poll_seconds=0.3, timeout_minutes=1.0)
+    slow = Manual("manual", str(tmp_path), "a person", poll_seconds=0.3, timeout_minutes=1.0, record=False)
     assert Conversation(slow, "be exact").ask("what is there?") == "half and whole"
     thread.join()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlmcar.env.truth import columns
 from vlmcar.types import ConfigError, Frame, Trajectory, VlmcarError
 
 
@@ -108,7 +109,7 @@ class MiniGrid:
         for action in trajectory.actions:
             env.step(int(action))
             rows.append(truth.predicates())
-        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        return columns(rows)
 
     def make_env(self) -> Any:
         """A ``gymnasium.Env``: one-hot partial view as observation, ``render()`` gives the full frame."""
@@ -116,11 +117,19 @@ class MiniGrid:
 
         return make(self.env_id, self.tile_size)
 
-    def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
+    def make_vec(
+        self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool, truth: bool = False
+    ) -> Any:
         """Training or evaluation environments, see ``vlmcar.env.vector.FrameVecEnv``."""
         from vlmcar.env.vector import FrameVecEnv
 
-        return FrameVecEnv([self.make_env] * num_envs, seeds, frames, auto_reset)
+        make = self._make_env_with_truth if truth else self.make_env
+        return FrameVecEnv([make] * num_envs, seeds, frames, auto_reset, truth)
+
+    def _make_env_with_truth(self) -> Any:
+        from vlmcar.env.minigrid_truth import WithTruth
+
+        return WithTruth(self.make_env())
 
     @cached_property
     def _simulator(self) -> Any:

@@ -183,11 +183,13 @@ class Procgen:
         """The same for training and evaluation."""
         return seed % _LEVELS if self.every_level else self.level(seed)
 
-    def make_vec(self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool) -> Any:
+    def make_vec(
+        self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool, truth: bool = False
+    ) -> Any:
         """Training or evaluation environments, see ``vlmcar.env.procgen_vector.ProcgenVecEnv``."""
         from vlmcar.env.procgen_vector import ProcgenVecEnv
 
-        return ProcgenVecEnv(self, num_envs, seeds, frames, auto_reset)
+        return ProcgenVecEnv(self, num_envs, seeds, frames, auto_reset, truth)
 
     def _play(
         self, level: int, actions: Sequence[int] | NDArray[np.int64], states: bool = False

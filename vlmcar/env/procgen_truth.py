@@ -1,6 +1,7 @@
 """Ground truth of Procgen states, to *measure* how accurate programs are.
 
-Generation, feedback, verification and the VLM-CaR reward never import this.
+Generation, feedback, verification and the VLM-CaR reward never import this; simulated judges, which say so in their
+name, get it from ``make_vec(truth=True)``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.env.procgen_state import State
+from vlmcar.env.truth import columns
 
 Predicates = dict[str, bool]
 
@@ -31,14 +33,22 @@ def predicates(
         bool (steps + 1,) per predicate: ``level_complete``, ``moved`` (the agent is, or was, somewhere else than at
         the start) and those of the game.
     """
-    of_game = _GAMES[game](states[0])
-    rows = [of_game(state) for state in states]
-    away = [bool(np.abs(state.agent[:2] - states[0].agent[:2]).max() > 0.01) for state in states]
-    return {
-        "level_complete": np.array(complete, dtype=bool),
-        "moved": np.logical_or.accumulate(away),
-        **{name: np.array([row[name] for row in rows], dtype=bool) for name in rows[0]},
-    }
+    episode = EpisodeTruth(game, states[0])
+    return columns([episode.at(*moment) for moment in zip(states, complete, strict=True)])
+
+
+class EpisodeTruth:
+    """The same moment by moment, in the order of the episode."""
+
+    def __init__(self, game: str, start: State) -> None:
+        self._start = start
+        self._of_game = _GAMES[game](start)
+        self._moved = False
+
+    def at(self, state: State, complete: bool) -> Predicates:
+        """What is so in the episode's next state."""
+        self._moved |= bool(np.abs(state.agent[:2] - self._start.agent[:2]).max() > 0.01)
+        return {"level_complete": complete, "moved": self._moved, **self._of_game(state)}
 
 
 def _heist(start: State) -> Callable[[State], Predicates]:

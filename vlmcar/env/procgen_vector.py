@@ -9,7 +9,10 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvObs, VecEnvStepReturn
 
-from vlmcar.types import Frames
+from vlmcar.env.procgen_state import read
+from vlmcar.env.procgen_truth import EpisodeTruth, Predicates
+from vlmcar.env.truth import columns
+from vlmcar.types import Frames, Truth
 
 
 class ProcgenVecEnv(VecEnv):
@@ -26,20 +29,30 @@ class ProcgenVecEnv(VecEnv):
             of the levels themselves, one episode each.
         with_frames: ``False`` draws no picture of completed levels, for methods without a judge.
         auto_reset: ``False`` leaves a finished copy idle until ``reset()``; used for evaluation.
+        with_truth: show ``truth`` and ``reset_truth``, what is so on ``frames`` and ``reset_frames``.
     """
 
     frames: Frames
     initial: Frames
     reset_frames: Frames
+    truth: Truth
+    reset_truth: Truth
     render_mode = None
 
     def __init__(
-        self, task: Any, num_envs: int, seeds: Sequence[int], with_frames: bool, auto_reset: bool
+        self,
+        task: Any,
+        num_envs: int,
+        seeds: Sequence[int],
+        with_frames: bool,
+        auto_reset: bool,
+        with_truth: bool = False,
     ) -> None:
         self.task = task
         self.first_seeds = [int(seed) for seed in seeds]
         self.with_frames = with_frames
         self.auto_reset = auto_reset
+        self.with_truth = with_truth
         self._simulator = task.make_simulator(num_envs)
         self._single = task.simulator
         super().__init__(
@@ -51,6 +64,9 @@ class ProcgenVecEnv(VecEnv):
         self._returns = np.zeros(num_envs)
         self._starts: list[bytes] = [b""] * num_envs
         self._taken: list[list[int]] = [[] for _ in range(num_envs)]
+        self._episodes: list[EpisodeTruth] = [None] * num_envs  # type: ignore[list-item]
+        self._truths: list[Predicates] = [{}] * num_envs
+        self._reset_truths: list[Predicates] = [{}] * num_envs
 
     def reset(self) -> VecEnvObs:
         """Start the seeded first episode of every copy; a repeated reset repeats it."""
@@ -62,6 +78,9 @@ class ProcgenVecEnv(VecEnv):
         self.frames = self._observations.copy()  # (num_envs, 64, 64, 3)
         self.initial = self.frames.copy()
         self.reset_frames = self.frames.copy()
+        if self.with_truth:
+            self._truths = list(self._reset_truths)
+            self.truth = self.reset_truth = columns(self._truths)
         self.reset_infos = [{} for _ in range(self.num_envs)]
         return self._observations
 
@@ -82,15 +101,24 @@ class ProcgenVecEnv(VecEnv):
         frames[self.finished] = self.frames[self.finished]
         started = []
         for i in playing:
+            if not self._taken[i]:
+                self._truths[i] = self._reset_truths[i]
             self._taken[i].append(int(self.actions[i]))
             steps = len(self._taken[i])
+            if self.with_truth and not ended[i]:
+                self._truths[i] = self._episodes[i].at(read(self._simulator.save(i)), False)
             if not ended[i] and steps < self.task.max_steps:
                 continue
             dones[i] = True
             if ended[i]:
                 frames[i] = before[i]  # what is observed is the next episode already
-            if complete[i] and self.with_frames and self._single.last_step(self._starts[i], self._taken[i]):
-                frames[i] = self._single.frame()
+            if complete[i] and (self.with_frames or self.with_truth):
+                last = self._single.last_step(self._starts[i], self._taken[i])
+                if last:
+                    frames[i] = self._single.frame()
+                if self.with_truth:
+                    now = self._episodes[i].at(read(last), True) if last else self._truths[i]
+                    self._truths[i] = {**now, "level_complete": True}
             killed = ended[i] and steps < self._simulator.game.time_limit
             infos[i] = {
                 "is_success": bool(complete[i]),
@@ -106,6 +134,8 @@ class ProcgenVecEnv(VecEnv):
         if started:
             observed = self._simulator.observe()[0]
             self.reset_frames[started] = observed[started]
+        if self.with_truth:
+            self.truth, self.reset_truth = columns(self._truths), columns(self._reset_truths)
         self.frames = frames
         self._observations = observed
         return observed, rewards, dones, infos
@@ -121,6 +151,10 @@ class ProcgenVecEnv(VecEnv):
         self._simulator.restore(copy, self._starts[copy])
         self._returns[copy] = 0.0
         self._taken[copy] = []
+        if self.with_truth:
+            start = read(self._starts[copy])
+            self._episodes[copy] = EpisodeTruth(self.task.name, start)
+            self._reset_truths[copy] = self._episodes[copy].at(start, False)
 
     def close(self) -> None:
         self._simulator.close()

@@ -16,7 +16,7 @@ from vlmcar.generation.parsing import (
     read_subtasks,
 )
 from vlmcar.generation.prompts import Prompts
-from vlmcar.types import VLM, ConfigError, Frame, Program, Verdict, VlmcarError
+from vlmcar.types import VLM, ConfigError, Frame, Program, SubTask, Verdict, VlmcarError
 from vlmcar.vlm.conversation import Conversation
 
 T = TypeVar("T")
@@ -37,6 +37,14 @@ class Generated:
     conversation: Conversation
 
 
+@dataclass(frozen=True)
+class Decomposed:
+    """The sub-tasks that the VLM found, and the conversation up to there."""
+
+    subtasks: tuple[SubTask, ...]
+    conversation: Conversation
+
+
 @dataclass
 class Generation:
     """How a program is asked for."""
@@ -45,7 +53,6 @@ class Generation:
     max_subtasks: int
     readable_attempts: int
     program_attempts: int
-    record: bool
 
     def __post_init__(self) -> None:
         for name in ("max_subtasks", "readable_attempts", "program_attempts"):
@@ -79,18 +86,9 @@ class Generation:
         """
         prompts = Prompts(self.prompts)
         shown = _Shown(images[0].shape[0] // frames[0].shape[0], prompts)
-        conversation = Conversation(vlm, prompts.fill("system"), folder)
+        decomposed = self.decompose(images, vlm, folder, say)
+        subtasks, conversation = decomposed.subtasks, decomposed.conversation
         ask = _Asker(conversation, prompts, self.readable_attempts, say)
-
-        say("describe: what do the initial and the goal image show?")
-        ask(prompts.fill("describe", **_size(images[0])), images, read_description)
-
-        say("decompose: which sub-tasks lead there?")
-        subtasks = ask(
-            prompts.fill("decompose", max_subtasks=self.max_subtasks),
-            (),
-            partial(read_subtasks, max_subtasks=self.max_subtasks),
-        )
         names = ", ".join(f"`{subtask.name}`" for subtask in subtasks)
         say(f"write: a program for {names}")
         listed = "\n".join(f"{n}. `{s.name}`: {s.description}" for n, s in enumerate(subtasks, start=1))
@@ -114,6 +112,29 @@ class Generation:
                 partial(read_repair, subtasks=program.subtasks, max_subtasks=self.max_subtasks),
             )
         raise AssertionError("unreachable: program_attempts is at least 1")
+
+    def decompose(
+        self, images: tuple[Frame, Frame], vlm: VLM, folder: Path, say: Callable[[str], None] = print
+    ) -> Decomposed:
+        """The first half of ``generate``: the VLM describes the task and splits it into sub-tasks.
+
+        Raises:
+            GenerationFailed, VlmcarError: as ``generate``.
+        """
+        prompts = Prompts(self.prompts)
+        conversation = Conversation(vlm, prompts.fill("system"), folder)
+        ask = _Asker(conversation, prompts, self.readable_attempts, say)
+
+        say("describe: what do the initial and the goal image show?")
+        ask(prompts.fill("describe", **_size(images[0])), images, read_description)
+
+        say("decompose: which sub-tasks lead there?")
+        subtasks = ask(
+            prompts.fill("decompose", max_subtasks=self.max_subtasks),
+            (),
+            partial(read_subtasks, max_subtasks=self.max_subtasks),
+        )
+        return Decomposed(subtasks, conversation)
 
 
 def _size(image: Frame) -> dict[str, int]:

@@ -34,6 +34,7 @@ class Prompts:
         return Template(self._templates[name]).substitute({k: str(v) for k, v in values.items()})
 
     def digest(self) -> str:
-        """Changes when any word of any template changes."""
-        text = "\0".join(f"{name}\0{self._templates[name]}" for name in sorted(self._templates))
+        """Changes when any word changes that leads to a program; questions about frames come after it."""
+        names = sorted(name for name in self._templates if not name.startswith("question"))
+        text = "\0".join(f"{name}\0{self._templates[name]}" for name in names)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

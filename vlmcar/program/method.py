@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from vlmcar.types import Judge, Program
+from vlmcar.types import VLM, Judge, JudgedBy, Material
 
 
 @dataclass
@@ -15,10 +14,15 @@ class CodeAsReward:
     name: str
     env_reward: float
 
-    needs_program = True
+    needs = "program"
+    asks_vlm = False
+    ask_every = 1
 
-    def judge(self, program: Program | None, sandbox: Any) -> Judge | None:
+    def judged_by(self, vlm: VLM) -> JudgedBy:
+        return JudgedBy(vlm.name, "programs")
+
+    def judge(self, material: Material) -> Judge:
         from vlmcar.program.judge import ProgramJudge
 
-        assert program is not None
-        return ProgramJudge(program, sandbox)
+        assert material.program is not None
+        return ProgramJudge(material.program, material.sandbox)

@@ -18,6 +18,7 @@ from vlmcar.types import VlmcarError
 MANIFEST, RESULT, CONFIG = "manifest.json", "result.json", "config.yaml"
 CHECKPOINT, POLICY = "checkpoint.zip", "policy.zip"
 TRAIN, EVAL = "train.csv", "eval.csv"
+LEDGER = "ledger.json"
 
 
 class OtherConfig(VlmcarError):
@@ -74,7 +75,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole."""
-        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL):
+        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL, LEDGER):
             (self.path / name).unlink(missing_ok=True)
 
     @contextmanager

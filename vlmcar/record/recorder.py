@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vlmcar.record.console import Console
-from vlmcar.record.folder import EVAL, TRAIN, RunFolder
+from vlmcar.record.folder import EVAL, LEDGER, TRAIN, RunFolder
 
 
 class RunRecorder:
-    """Keeps one run's rows and checkpoints in its folder, and tells logger and console."""
+    """Keeps one run's rows and checkpoints in its folder, and tells logger and console.
 
-    def __init__(self, folder: RunFolder, logger: Any, console: Console) -> None:
+    Args:
+        spent: what the VLM has been asked and what that took so far, as ``vlmcar.vlm.ledger.Ledger.entries``
+            gives it; kept with every checkpoint, so that a resumed run counts on.
+    """
+
+    def __init__(
+        self, folder: RunFolder, logger: Any, console: Console, spent: Callable[[], dict[str, Any]]
+    ) -> None:
         self.folder = folder
         self.logger = logger
         self.console = console
+        self.spent = spent
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
+        for purpose, sources in self.spent().items():
+            for source, usage in sources.items():
+                known = {f"vlm/{purpose}/{source}/{k}": v for k, v in usage.items() if v is not None}
+                self.logger.log(known, int(row["steps"]))
 
     def eval_row(self, row: Mapping[str, float]) -> None:
         self._row(EVAL, "eval", row)
@@ -32,4 +44,5 @@ class RunRecorder:
         self.console.update(steps, success)
 
     def checkpoint(self, model: Any) -> None:
+        self.folder.write_json(LEDGER, self.spent())
         self.folder.save_checkpoint(model)

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ class StoredProgram:
     vlm_calls: int
     vlm_model: str
     folder: Path
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    """What making it took, as ``vlmcar.vlm.ledger.Ledger.entries`` gives it; empty in older entries."""
+
+    @property
+    def subtasks(self) -> tuple[SubTask, ...]:
+        return self.program.subtasks
 
 
 class ProgramStore:
@@ -79,6 +85,7 @@ class ProgramStore:
             "attempts": stored.attempts,
             "vlm_calls": stored.vlm_calls,
             "vlm_model": stored.vlm_model,
+            "vlm_ledger": dict(stored.ledger),
             "subtasks": [dataclasses.asdict(subtask) for subtask in stored.program.subtasks],
             "checks": [dataclasses.asdict(check) for check in stored.verdict.checks],
         }
@@ -120,4 +127,5 @@ def load(folder: str | Path) -> StoredProgram:
         entry["vlm_calls"],
         entry["vlm_model"],
         folder,
+        entry.get("vlm_ledger", {}),
     )

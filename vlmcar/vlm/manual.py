@@ -27,6 +27,9 @@ class Manual:
     answered_by: str
     poll_seconds: float
     timeout_minutes: float
+    record: bool
+
+    cache = False  # its folder keeps the answers
 
     def __post_init__(self) -> None:
         if not self.answered_by.strip():

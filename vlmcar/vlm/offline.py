@@ -11,6 +11,7 @@ from typing import Any
 
 from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
 from vlmcar.vlm.conversation import FILE, digest, image_digest, load
+from vlmcar.vlm.simulated import Simulated
 
 
 class NotRecorded(VlmcarError):
@@ -28,6 +29,12 @@ class Offline:
     name: str
     recordings: str
     """Folder with one recording per sub-folder, each as ``Conversation`` writes it."""
+    simulated: Simulated
+    """Stands in where the VLM itself is to judge frames: no recording can."""
+    record: bool
+
+    cache = False
+    replays = True  # the recordings are a cache
 
     def __post_init__(self) -> None:
         if not Path(self.recordings).is_dir():
