@@ -58,8 +58,11 @@ class Queries:
         """
         started = time.perf_counter()
         answers = self._remembered(shown)
-        new = {key: item for item, key in reversed(list(enumerate(shown))) if key not in answers}
-        chosen = self._within_limit(dict(reversed(new.items())))
+        new: dict[bytes, int] = {}
+        for item, key in enumerate(shown):
+            if key not in answers:
+                new.setdefault(key, item)
+        chosen = self._within_limit(new)
         if chosen:
             probabilities = ask(list(chosen.values()), list(chosen))  # (asked, num_subtasks)
             self.answers_unclear += int(np.isnan(probabilities).sum())

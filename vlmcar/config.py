@@ -34,7 +34,7 @@ _IRRELEVANT = {
     "sandbox": ("startup_seconds",),
     "vlm": (
         "folder", "poll_seconds", "timeout_minutes", "recordings", "record", "cache", "api_key_env",
-        "timeout_seconds", "max_retries", "parallel", "batch_size", "device", "input_price", "output_price",
+        "timeout_seconds", "max_retries", "max_tokens_parameter", "parallel", "batch_size", "device", "input_price", "output_price",
         "simulated.seconds_per_query", "simulated.dollars_per_query",
     ),
     "method": ("simulated.seconds_per_query", "simulated.dollars_per_query"),

@@ -20,10 +20,10 @@ from vlmcar.record.console import Console
 from vlmcar.record.folder import CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
 from vlmcar.training.evaluate import Evaluations
-from vlmcar.types import ConfigError, Judge, Material, TruthJudge
+from vlmcar.types import ConfigError, Judge, JudgedBy, Material, TruthJudge
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.counted import CountedVLM
-from vlmcar.vlm.ledger import Ledger
+from vlmcar.vlm.ledger import SOURCES, Ledger
 
 
 def run(cfg: DictConfig, bar: bool | None = None) -> None:
@@ -79,6 +79,7 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         try:
             result = {**manifest, **_train(built, folder, console, judge, first, spent.entries)}
             result["vlm_ledger"] = _whole_ledger(stored, spent)
+            result["vlm_calls"] += sum(spent.usage("decisions", source).calls for source in SOURCES)
         finally:
             if judge is not None:
                 judge.close()
@@ -227,7 +228,7 @@ def _manifest(
         "method": built.method.name,
         "label": built.label,
         "vlm": judged_by.vlm,
-        "vlm_model": stored.vlm_model if stored else None,
+        "vlm_model": _provenance(judged_by, stored),
         "judge": judged_by.judge,
         "false_positives": judged_by.rates[0] if judged_by.rates else None,
         "false_negatives": judged_by.rates[1] if judged_by.rates else None,
@@ -246,6 +247,15 @@ def _manifest(
         **now,
         "sessions": sessions,
     }
+
+
+def _provenance(judged_by: JudgedBy, stored: StoredProgram | StoredSubTasks | None) -> str | None:
+    """Who answered, in the VLM's own words or those of whoever stood in for it."""
+    if stored is None:
+        return None
+    if judged_by.rates:
+        return f"no VLM judged a frame: ground truth with errors; sub-tasks by {stored.vlm_model}"
+    return stored.vlm_model
 
 
 def _log_story(built: Components, stored: StoredProgram | StoredSubTasks | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,31 @@ def test_frames_cost_no_other_episodes(task: Procgen) -> None:
     for with_frames, without in zip(*runs, strict=True):
         for one, two in zip(with_frames, without, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+def test_ground_truth_is_that_of_the_frames_shown_also_across_episodes(task: Procgen) -> None:
+    """Against the replay that `stage=agreement` trusts: an expert's episode, then two of random play."""
+    task = replace(task, max_steps=80) if task.name in ("heist", "miner") else task
+    generator, levels = np.random.default_rng(5), task.training_seeds
+    seeds = [int(generator.integers(levels.start, levels.stop)) for _ in range(3)]
+    expert = task.expert(seeds[0])
+    actions = np.random.default_rng(0).integers(len(GAMES[task.name].actions), size=2 * task.max_steps)
+    venv = task.make_vec(1, [5], frames=True, auto_reset=True, truth=True)
+    venv.reset()
+    assert task.level_to_play(seeds[0]) == expert.seed
+    remaining = iter([*expert.actions, *actions])
+    for seed in seeds:
+        taken, told, done = [], [{name: bool(so[0]) for name, so in venv.reset_truth.items()}], False
+        while not done:
+            taken.append(int(next(remaining)))
+            done = bool(venv.step(np.array(taken[-1:]))[2][0])
+            told.append({name: bool(so[0]) for name, so in venv.truth.items()})
+        trajectory = task.replay(task.level_to_play(seed), taken, "policy")
+        assert len(trajectory.actions) == len(taken)
+        truth = task.truth(trajectory)
+        assert told == [{name: bool(so[step]) for name, so in truth.items()} for step in range(len(told))]
+    venv.close()
+    without = task.make_vec(1, [5], frames=True, auto_reset=True)
+    without.reset()
+    assert not hasattr(without, "truth")
+    without.close()

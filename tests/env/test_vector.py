@@ -69,3 +69,24 @@ def test_same_seeds_give_the_same_episodes_again_after_reset(doorkey: MiniGrid) 
     np.testing.assert_array_equal(venv.reset(), first)
     for one, two in zip(once, rollout(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_ground_truth_is_that_of_the_frames_shown_and_only_where_asked_for(doorkey: MiniGrid) -> None:
+    expert = doorkey.expert(7)
+    truth = doorkey.truth(expert)
+    venv = doorkey.make_vec(2, [7, 8], frames=True, auto_reset=True, truth=True)
+    venv.reset()
+    assert {name: bool(so[0]) for name, so in venv.truth.items()} == {
+        n: bool(so[0]) for n, so in truth.items()
+    }
+    for step, action in enumerate(expert.actions, start=1):
+        venv.step(np.array([action, 0]))
+        for name, so in truth.items():
+            assert venv.truth[name][0] == so[step], (name, step)
+    assert venv.truth["on_goal"].tolist() == [True, False]
+    assert not venv.reset_truth["on_goal"].any()
+    venv.step(np.array([0, 0]))
+    assert not venv.truth["on_goal"].any()
+    without = doorkey.make_vec(1, [7], frames=True, auto_reset=True)
+    without.reset()
+    assert not hasattr(without, "truth")

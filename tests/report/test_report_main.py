@@ -66,6 +66,7 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
         "learning_curves.svg",
         "learning_curves_minigrid-doorkey_8x8.png",
         "learning_curves_minigrid-doorkey_8x8.svg",
+        "ledger.csv",
         "report.md",
         "runs.csv",
         "table.csv",

@@ -128,11 +128,13 @@ def test_settings_that_cannot_work_are_refused() -> None:
         Potential(gamma=0.9, zero_terminal=True).check_with(0.0)
 
 
-def counting_vec(last: int, num_envs: int, judge, reward, env_reward: float) -> RewardVecEnv:
+def counting_vec(
+    last: int, num_envs: int, judge, reward, env_reward: float, ask_every: int = 1
+) -> RewardVecEnv:
     from vlmcar.env.vector import FrameVecEnv
 
     venv = FrameVecEnv([lambda: Counter(last)] * num_envs, range(num_envs), with_frames=judge is not None)
-    return RewardVecEnv(venv, judge, reward, env_reward)
+    return RewardVecEnv(venv, judge, reward, env_reward, ask_every)
 
 
 @pytest.mark.parametrize("reward", [Bonus(weights=None), Potential(gamma=0.9, zero_terminal=False)])
@@ -143,6 +145,74 @@ def test_vector_and_single_wrapper_pay_the_same_over_episodes(reward) -> None:
     np.testing.assert_allclose(rows[:4, 0], paid(reward, 0.5), rtol=1e-6)
     np.testing.assert_allclose(rows[4:], rows[:4])  # nothing is carried into the next episode
     np.testing.assert_array_equal(rows[:, 0], rows[:, 1])
+
+
+class Asked(Table):
+    """Remembers which frames it was asked about."""
+
+    def __init__(self, rows: dict[int, tuple[float, float]]) -> None:
+        super().__init__(rows)
+        self.asked: list[int] = []
+
+    def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        assert (initial == 0).all()
+        self.asked += [int(frame[0, 0, 0]) for frame in frames]
+        return super().progress(initial, frames)
+
+
+def test_between_two_looks_the_last_answer_holds_and_the_last_frame_is_always_judged() -> None:
+    judge = Asked(ROWS | {5: (1.0, 1.0), 6: (1.0, 0.0), 7: (1.0, 1.0)})
+    venv = counting_vec(7, 1, judge, Bonus(weights=None), 0.0, ask_every=3)
+    venv.reset()
+    rewards = [float(venv.step(np.zeros(1, dtype=int))[1][0]) for _ in range(14)]
+    assert judge.asked == [3, 6, 7, 3, 6, 7]  # the count begins anew with each episode
+    # Frame 2 shows the first sub-task done and nobody looked; frame 6 shows it again, frame 7 the second.
+    assert rewards == [0, 0, 0, 0, 0, 0.5, 0.5] * 2
+
+
+def test_shaping_pays_nothing_where_nobody_looked() -> None:
+    judge = Asked(ROWS)
+    venv = counting_vec(4, 1, judge, Potential(gamma=1.0, zero_terminal=False), 0.0, ask_every=2)
+    venv.reset()
+    rewards = [float(venv.step(np.zeros(1, dtype=int))[1][0]) for _ in range(4)]
+    assert judge.asked == [0, 2, 4, 0]  # the first frames, too, since their potential is needed
+    assert rewards == [0, 0.5, 0, 0.5]
+
+
+class Told:
+    """A judge that says what it is told, and counts environments asked about."""
+
+    num_subtasks = 1
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def progress_given(self, initial: Frames, frames: Frames, truth) -> NDArray[np.float32]:
+        self.batches.append(len(frames))
+        return truth["on_goal"].astype(np.float32)[:, None]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ask_every", [1, 4])
+def test_a_judge_that_is_told_ground_truth_pays_by_it(doorkey: MiniGrid, ask_every: int) -> None:
+    expert, judge = doorkey.expert(3), Told()
+    source = doorkey.make_vec(2, [3, 4], True, True, truth=True)
+    venv = RewardVecEnv(source, judge, Bonus(weights=None), 0.0, ask_every)
+    venv.reset()
+    rewards = [venv.step(np.array([action, 0]))[1].tolist() for action in expert.actions]
+    assert rewards == [[0, 0]] * (len(rewards) - 1) + [[1, 0]]
+    if ask_every == 4 and len(rewards) % 4:
+        assert judge.batches == [2] * (len(rewards) // 4) + [1]  # the last: only the one that ended
+
+
+def test_without_being_made_for_it_an_environment_tells_no_ground_truth(doorkey: MiniGrid) -> None:
+    source = doorkey.make_vec(1, [3], True, True)
+    venv = RewardVecEnv(source, Told(), Bonus(weights=None), 0.0)
+    venv.reset()
+    with pytest.raises(AttributeError, match="truth"):
+        venv.step(np.array([0]))
 
 
 def test_the_end_of_an_episode_tells_return_and_subtasks() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from vlmcar.report.agreement import FILE as AGREEMENT
 from vlmcar.report.agreement import read_agreement, read_agreement_csv
 from vlmcar.report.figures import learning_curves
+from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
 from vlmcar.report.page import WHAT_TO_RUN, mixed_settings, page, unfinished_runs
 from vlmcar.report.results import Results, read_csv, read_runs, write_csv
 from vlmcar.report.tables import plain, readable, summary
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = options.out / "report.md"
     options.out.mkdir(parents=True, exist_ok=True)
     if results.runs.empty:
-        report.write_text(page(results, results.runs, {}, agreement, command), encoding="utf-8")
+        report.write_text(page(results, results.runs, {}, [], agreement, command), encoding="utf-8")
         print("\n".join([*_left_out(results), WHAT_TO_RUN]))
         return 0
     table = summary(results.runs)
@@ -44,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table.to_csv(options.out / "table.csv", index=False)
     if not agreement.empty:
         agreement.to_csv(options.out / AGREEMENT, index=False)
-    figures = learning_curves(results, command, options.out)
-    report.write_text(page(results, table, figures, agreement, command), encoding="utf-8")
+    figures = learning_curves(without_grids(results), command, options.out)
+    accuracy = judge_accuracy(results, command, options.out)
+    report.write_text(page(results, table, figures, accuracy, agreement, command), encoding="utf-8")
     print(plain(readable(table)))
     print("\n".join(["", *_remarks(results), f"Report: {report}"]))
     return 0

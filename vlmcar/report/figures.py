@@ -126,14 +126,18 @@ def curves_of(evaluations: pd.DataFrame, measure: str = "success_rate") -> dict[
 def line_of(series: Iterable[str]) -> dict[str, Line]:
     """Colour and line style per series, the same in every figure of one report.
 
-    Known methods keep their colour always; others take the next free one, in the order of `in_order`.
+    The first variant of a known method has the method's colour; others take the next free one, in the order of
+    `in_order`.
     """
     names = in_order(series)
-    others = [name for name in names if name not in METHOD_COLOURS]
-    lines = {name: Line(METHOD_COLOURS[name], "-") for name in names if name in METHOD_COLOURS}
+    lines: dict[str, Line] = {}
+    for method, colour in METHOD_COLOURS.items():
+        variants = [name for name in names if name.split(" ")[0] == method]
+        lines |= {name: Line(colour, "-") for name in variants[:1]}
+    others = [name for name in names if name not in lines]
     for place, name in enumerate(others):
-        style, colour = divmod(place, len(OTHER_COLOURS))
-        lines[name] = Line(OTHER_COLOURS[colour], OTHER_LINES[style % len(OTHER_LINES)])
+        style, hue = divmod(place, len(OTHER_COLOURS))
+        lines[name] = Line(OTHER_COLOURS[hue], OTHER_LINES[style % len(OTHER_LINES)])
     return lines
 
 
@@ -149,10 +153,10 @@ def footer(runs: pd.DataFrame, panels: Iterable[Panel], command: str) -> list[st
     if any((curve.num_runs < curve.num_runs.max()).any() for curve in curves):
         gaps.append("Dashed: not all seeds have data there.")
     lines = [f"VLM: {vlm_text(runs)}.", f"Judge: {judge_text(runs)}.", f"{seeds} {interval_text(counts)}"]
-    return [*lines, " ".join(gaps), f"Runs: {_commands(runs)}. Drawn by: {command}"]
+    return [*lines, " ".join(gaps), f"Runs: {commands_text(runs)}. Drawn by: {command}"]
 
 
-def _commands(runs: pd.DataFrame) -> str:
+def commands_text(runs: pd.DataFrame) -> str:
     """The command lines that made the runs, the first two where there are many."""
     commands = distinct(runs["command"])
     more = f" and {len(commands) - 2} more" if len(commands) > 2 else ""
@@ -196,7 +200,7 @@ def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]
     columns = max(map(len, rows))
     room = _room(panels)
     width = room.width * columns
-    text = _wrap(text, width)
+    text = wrap(text, width)
     below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
     height = room.height * len(rows) + below
 
@@ -307,7 +311,7 @@ def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
     axes.plot(curve.steps, np.where(dashed, curve.iqm, np.nan), "--", **common)
 
 
-def _wrap(lines: Iterable[str], width: float) -> list[str]:
+def wrap(lines: Iterable[str], width: float) -> list[str]:
     """Lines that fit into `width` inches of footer; a character of DejaVu Sans is about 0.6 em wide."""
     characters = int((width - 0.2) * 72 / (FOOTER_SIZE * 0.6))
     return [part for line in lines for part in textwrap.wrap(line, characters, subsequent_indent="    ")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vlmcar.report.agreement import agreement_section
+from vlmcar.report.costs import ledger_section
 from vlmcar.report.figures import interval_text
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES
@@ -21,7 +22,12 @@ MOST_COMMANDS = 20
 
 
 def page(
-    results: Results, table: pd.DataFrame, figures: Mapping[str, Path], agreement: pd.DataFrame, command: str
+    results: Results,
+    table: pd.DataFrame,
+    figures: Mapping[str, Path],
+    accuracy: Sequence[Path],
+    agreement: pd.DataFrame,
+    command: str,
 ) -> str:
     """The whole report as markdown; figures are linked by file name, so they must lie beside it."""
     if results.runs.empty:
@@ -35,6 +41,8 @@ def page(
             *_left_out(results),
             *_table(table),
             *_figures(figures),
+            *_accuracy(accuracy),
+            *ledger_section(results.ledger),
             *agreement_section(agreement),
             *_sources(results.runs),
         ]
@@ -155,7 +163,8 @@ def _table(table: pd.DataFrame) -> list[str]:
         "Finished runs only. Final success: interquartile mean over seeds and, with more than one seed, its "
         f"{CONFIDENCE:.0%} stratified bootstrap interval ({NUM_RESAMPLES} resamples). Steps to 90 %: median "
         "over seeds; `>` means that no more than half of the seeds reached it within their budget. VLM calls "
-        "are counted per program, which all seeds share, or per run where there is no program."
+        "are counted per program, which all seeds share, or per run where there is no program; those of a simulated "
+        "judge are projected."
     )
     if ON_TRAINING_LEVELS[0] in cells:
         explanation += (
@@ -173,6 +182,16 @@ def _figures(figures: Mapping[str, Path]) -> list[str]:
     return ["## Learning curves", *links]
 
 
+def _accuracy(paths: Sequence[Path]) -> list[str]:
+    if not paths:
+        return []
+    text = (
+        "Simulated judges with known error rates in place of a VLM, the verified program, and the sparse reward. These "
+        "judges are not among the learning curves above."
+    )
+    return ["## How good must a judge be?", text, *(f"![Judge accuracy]({path.name})" for path in paths)]
+
+
 def _sources(runs: pd.DataFrame) -> list[str]:
     commits = runs["commit"].str[:10].replace("", "unknown commit")
     dirty = np.where(runs["dirty"] == "yes", " with uncommitted changes", "")
@@ -181,7 +200,7 @@ def _sources(runs: pd.DataFrame) -> list[str]:
         f"- Code: {', '.join(distinct(commits + dirty))}",
         f"- Machines: {', '.join(distinct(runs['machine'])) or 'not stated'}",
         f"- Resumed runs: {int((runs['resumed'] > 0).sum())}",
-        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`",
+        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`",
         f"- Made the runs: {_count(len(commands), 'command')}",
         *(f"  - `{command}`" for command in commands[:MOST_COMMANDS]),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from vlmcar.report.ledger import COLUMNS, ledger_rows
+from vlmcar.report.ledger import FILE as LEDGER
 from vlmcar.types import VlmcarError
 
+_SIMULATED = re.compile("simulated_fp(.+)_fn(.+)")
+"""A simulated judge's name (``vlmcar.vlm.simulated``), where a VLM's stands."""
 IDENTITY = ["env", "method", "label", "vlm", "algorithm", "seed"]
 """Two runs that agree on these are the same run."""
 
@@ -43,6 +48,8 @@ MANIFEST_FIELDS: dict[str, tuple[type, ...]] = {
     "sandbox": OPTIONAL_TEXT,
     "machine": TEXT,
     "command": TEXT,
+    "false_positives": OPTIONAL_NUMBER,
+    "false_negatives": OPTIONAL_NUMBER,
 }
 RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "final_success": NUMBER,
@@ -60,8 +67,10 @@ RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "resumed_at": (list,),
 }
 MEASURES = ["episodes", "success_rate", "env_return", "length"]
-NOT_IN_OLDER_FILES = ["final_train_success", "train_steps_to_90", "train_success_rate"]
-"""All of them null where the levels that training draws from are not limited."""
+NOT_IN_OLDER_FILES = [
+    *("final_train_success", "train_steps_to_90", "train_success_rate"),  # null: any level
+    *("false_positives", "false_negatives"),  # null: the judge is not simulated
+]
 
 RUN_COLUMNS = {
     **dict.fromkeys(["env", "method", "label", "vlm", "algorithm"], "str"),
@@ -73,12 +82,14 @@ RUN_COLUMNS = {
     **dict.fromkeys(["final_success", "final_episodes", "steps_to_90", "train_seconds"], "float64"),
     **dict.fromkeys(["steps_per_second", "seconds", "vlm_calls", "program_attempts", "resumed"], "float64"),
     **dict.fromkeys(["final_train_success", "train_steps_to_90"], "float64"),
+    **dict.fromkeys(["false_positives", "false_negatives"], "float64"),
 }
 EVALUATION_COLUMNS = {
     **{name: RUN_COLUMNS[name] for name in IDENTITY},
     "steps": "int64",
     **dict.fromkeys([*MEASURES, "train_success_rate"], "float64"),
 }
+LEDGER_COLUMNS = {**{name: RUN_COLUMNS[name] for name in IDENTITY}, **COLUMNS}
 FIRST_METHODS = ["vlmcar", "sparse", "direct_vlm", "oracle"]
 """The order of methods in every table and figure; the others follow by name."""
 
@@ -100,10 +111,12 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Results:
-    """What the report is made of; both frames carry a derived column ``series``, the name of a curve."""
+    """What the report is made of; all frames carry a derived column ``series``, the name of a curve."""
 
     runs: pd.DataFrame
     evaluations: pd.DataFrame
+    ledger: pd.DataFrame
+    """What VLMs were asked by finished runs: one row per run, purpose and source."""
     problems: tuple[Problem, ...] = ()
     csv_folder: str = ""
     """Where the frames come from when they were not read from run folders."""
@@ -114,10 +127,11 @@ def read_runs(results: Path) -> Results:
     root = results / "runs" if (results / "runs").is_dir() else results
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
     evaluations: list[dict[str, Any]] = []
+    ledger: list[dict[str, Any]] = []
     problems = []
     for folder in _run_folders(root):
         try:
-            run, rows = _read_run(folder, root)
+            run, rows, spent = _read_run(folder, root)
         except Unreadable as error:
             problems.append(Problem(error.path.relative_to(root).as_posix(), str(error)))
             continue
@@ -127,27 +141,35 @@ def read_runs(results: Path) -> Results:
             continue
         runs[key] = run
         evaluations += rows
+        ledger += spent
     return _results(
         pd.DataFrame(list(runs.values()), columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS),
         pd.DataFrame(evaluations, columns=list(EVALUATION_COLUMNS)).astype(EVALUATION_COLUMNS),
+        pd.DataFrame(ledger, columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS),
         problems,
     )
 
 
 def write_csv(results: Results, folder: Path) -> None:
-    """Writes ``runs.csv`` and ``evaluations.csv``, from which everything can be redrawn."""
+    """Writes ``runs.csv``, ``evaluations.csv`` and ``ledger.csv``, from which everything can be redrawn."""
     results.runs[list(RUN_COLUMNS)].to_csv(folder / "runs.csv", index=False)
     results.evaluations[list(EVALUATION_COLUMNS)].to_csv(folder / "evaluations.csv", index=False)
+    results.ledger[list(LEDGER_COLUMNS)].to_csv(folder / LEDGER, index=False)
 
 
 def read_csv(folder: Path) -> Results:
     """Reads what `write_csv` wrote.
 
     Raises:
-        VlmcarError: when one of the two files is missing or not such a file.
+        VlmcarError: when one of the files is not such a file, or missing; older reports have no ledger.
     """
     runs = _read_frame(folder / "runs.csv", RUN_COLUMNS)
-    results = _results(runs, _read_frame(folder / "evaluations.csv", EVALUATION_COLUMNS), [])
+    evaluations = _read_frame(folder / "evaluations.csv", EVALUATION_COLUMNS)
+    if (folder / LEDGER).is_file():
+        ledger = _read_frame(folder / LEDGER, LEDGER_COLUMNS)
+    else:
+        ledger = pd.DataFrame(columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS)
+    results = _results(runs, evaluations, ledger, [])
     return replace(results, csv_folder=folder.as_posix())
 
 
@@ -171,14 +193,17 @@ def _run_folders(root: Path) -> list[Path]:
     return sorted({path.parent for name in ("manifest.json", "result.json") for path in root.rglob(name)})
 
 
-def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One row of `runs` and the rows of `evaluations` of one run folder.
+def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """One row of `runs`, and the rows of `evaluations` and of `ledger` of one run folder.
 
     Raises:
         Unreadable: names the first file that is not as it should be.
     """
     manifest = _read_fields(folder / "manifest.json", MANIFEST_FIELDS)
-    run = {name: manifest[name] if manifest[name] is not None else "" for name in MANIFEST_FIELDS}
+    run = {
+        name: "" if manifest[name] is None and types == OPTIONAL_TEXT else manifest[name]
+        for name, types in MANIFEST_FIELDS.items()
+    }
     git = manifest["git"]
     del run["git"]
     run |= {
@@ -189,16 +214,19 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, 
         "vlm_model": "",
         "program_hash": "",
     }
+    spent: list[dict[str, Any]] = []
     if run["finished"]:
-        run |= _read_result(folder / "result.json", manifest)
+        result, spent = _read_result(folder / "result.json", manifest)
+        run |= result
     rows = _read_evaluations(folder / "eval.csv") if (folder / "eval.csv").exists() else []
     if run["finished"] and not rows:
         raise Unreadable(folder / "eval.csv", "holds no evaluation although the run is finished")
     identity = {name: run[name] for name in IDENTITY}
-    return run, [identity | row for row in rows]
+    return run, [identity | row for row in rows], [identity | row for row in spent]
 
 
-def _read_result(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run's numbers, and the rows of its ledger; older runs have none."""
     same = [*IDENTITY, "config_hash"]
     result = _read_fields(path, RESULT_FIELDS | {name: MANIFEST_FIELDS[name] for name in same})
     for name in same:
@@ -210,7 +238,11 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: result[name] for name in RESULT_FIELDS if name != "resumed_at"}
     for name in ("vlm_model", "program_hash"):
         values[name] = values[name] or ""
-    return values | {"resumed": len(result["resumed_at"])}
+    try:
+        spent = ledger_rows(result.get("vlm_ledger") or {})
+    except ValueError as error:
+        raise Unreadable(path, str(error)) from None
+    return values | {"resumed": len(result["resumed_at"])}, spent
 
 
 def _read_fields(path: Path, fields: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
@@ -274,24 +306,29 @@ def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         ) from error
 
 
-def _results(runs: pd.DataFrame, evaluations: pd.DataFrame, problems: Iterable[Problem]) -> Results:
-    """Adds the column ``series`` to both frames and sorts them by environment, series and seed."""
+def _results(
+    runs: pd.DataFrame, evaluations: pd.DataFrame, ledger: pd.DataFrame, problems: Iterable[Problem]
+) -> Results:
+    """Adds the column ``series`` to the frames and sorts them by environment, series and seed."""
     several = {name: _methods_with_several(runs, name) for name in ("vlm", "algorithm")}
 
     def name_of(row: Any) -> str:
         name = f"{row.method} ({row.label})" if row.label else row.method
         parts = [getattr(row, what) for what in several if (row.method, row.label) in several[what]]
+        if simulated := _SIMULATED.fullmatch(row.vlm):  # always said, with its rates
+            told = "simulated (FP {}, FN {})".format(*simulated.groups())
+            parts = [told, *(part for part in parts if part != row.vlm)]
         return " · ".join([name, *parts])
 
     frames = []
-    for frame, keys in ((runs, []), (evaluations, ["steps"])):
+    for frame, keys in ((runs, []), (evaluations, ["steps"]), (ledger, ["purpose", "source"])):
         frame = frame.assign(series=pd.Series([name_of(row) for row in frame.itertuples()], dtype="str"))
         rank = {name: place for place, name in enumerate(in_order(frame["series"]))}
         frame = frame.assign(_rank=frame["series"].map(rank))
         frames.append(
             frame.sort_values(["env", "_rank", "seed", *keys], ignore_index=True).drop(columns="_rank")
         )
-    return Results(frames[0], frames[1], tuple(problems))
+    return Results(frames[0], frames[1], frames[2], tuple(problems))
 
 
 def _methods_with_several(runs: pd.DataFrame, column: str) -> set[tuple[str, str]]:

@@ -126,7 +126,9 @@ def _vlm_calls(done: pd.DataFrame) -> str:
     if len(with_program):
         return _range(with_program.groupby("program_hash")["vlm_calls"].max())
     calls = _range(done["vlm_calls"])
-    return calls if calls in ("", "0") else f"{calls} per run"
+    if calls in ("", "0"):
+        return calls
+    return f"{calls} per run" + (", projected" if done["judge"].str.startswith("simulated").any() else "")
 
 
 def _range(values: pd.Series) -> str:
