@@ -17,7 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-run: $(READY) ## VLM-CaR against the sparse reward on MiniGrid and Procgen, three seeds each, then the report
+run: $(READY) ## VLM-CaR, the sparse reward and a simulated VLM judge on MiniGrid and Procgen, three seeds, and the report
 	@echo "at any time, 'make report' in another terminal draws what there is so far"
 	$(BIN)/python run.py -m env=minigrid,procgen seed=0,1,2
 	$(BIN)/python -m vlmcar.report
@@ -35,12 +35,13 @@ lint: $(READY) ## ruff and mypy
 
 smoke: $(READY) ## the main job in small, from generation to report, in a folder of its own
 	rm -rf results/smoke
-	$(BIN)/python run.py -m experiment=smoke env=minigrid/doorkey_5x5,procgen/maze method=vlmcar,sparse seed=0
+	$(BIN)/python run.py -m experiment=smoke env=minigrid/doorkey_5x5,procgen/maze method=vlmcar,sparse,direct_vlm,oracle seed=0
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
 	test -s results/smoke/report/learning_curves.png
 
-bench: $(READY) ## steps per second of vlmcar and sparse, interleaved, on MiniGrid and Procgen
+bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judging 1,000 frames takes
 	$(BIN)/python -m vlmcar.bench
+	$(BIN)/python -m vlmcar.bench_judges
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs
 	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

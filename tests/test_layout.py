@@ -70,6 +70,7 @@ def test_ground_truth_is_used_for_measuring_only() -> None:
         "env/procgen.py",
         "env/procgen_truth.py",
         "env/procgen_vector.py",  # make_vec(truth=True), for simulated judges
+        "bench_judges.py",  # times a simulated judge
         "verification/agreement.py",
     }
     makers = ("generation", "reward", "program")

@@ -33,9 +33,10 @@ _IRRELEVANT = {
     "training": ("checkpoint_every", "torch_threads"),
     "sandbox": ("startup_seconds",),
     "vlm": (
-        "folder", "poll_seconds", "timeout_minutes", "recordings", "record", "cache", "api_key_env",
-        "timeout_seconds", "max_retries", "max_tokens_parameter", "parallel", "batch_size", "device", "input_price", "output_price",
-        "simulated.seconds_per_query", "simulated.dollars_per_query",
+        *("folder", "poll_seconds", "timeout_minutes", "recordings", "record", "cache", "device", "batch_size"),
+        *("api_key_env", "timeout_seconds", "max_retries", "max_tokens_parameter", "parallel"),
+        *("input_price", "output_price"),
+        *("simulated.seconds_per_query", "simulated.dollars_per_query"),
     ),
     "method": ("simulated.seconds_per_query", "simulated.dollars_per_query"),
 }  # fmt: skip

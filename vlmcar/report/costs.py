@@ -54,7 +54,7 @@ def ledger_section(ledger: pd.DataFrame) -> list[str]:
         "Calls that were *asked* took this time and money; what was *kept* (cache or recording) took it once, when it "
         "was asked. *Projected* is what a simulated judge's calls would take at the latency and price that its yaml "
         f"declares: nobody was asked. `{NOTHING}` means unknown. Unclear: neither yes nor no. Failed: refused, cut "
-        "off or out of reach."
+        "off or out of reach, at a cost that is not known and not in the sum."
     )
     return ["## What the VLMs were asked, and what it took", markdown(header, rows), note]
 

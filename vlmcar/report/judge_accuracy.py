@@ -174,9 +174,10 @@ def _footer(runs: pd.DataFrame, others: pd.DataFrame, command: str) -> list[str]
     both = pd.concat([runs, others])
     seeds = sorted(both.groupby("series")["seed"].nunique().unique())
     counts = " to ".join(str(count) for count in dict.fromkeys([seeds[0], seeds[-1]]))
+    interval = interval_text(seeds).replace("Line:", "points:").replace("Band:", "Bars and bands:")
     return [
-        "Judge: simulated, ground truth with the error rates shown, independent from frame to frame; no VLM judged a frame.",
+        "Judge: simulated, ground truth with the error rates shown, independent between frames; no VLM judged a frame.",
         f"Programs and sub-tasks by VLM: {vlm_text(others if len(others) else runs)}.",
-        f"Seeds: {counts} per point, {interval_text(seeds).replace('Line:', 'points:').replace('Band:', 'Bars and bands:')}",
+        f"Seeds: {counts} per point, {interval}",
         f"Runs: {commands_text(both)}. Drawn by: {command}",
     ]

@@ -242,6 +242,8 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any
         spent = ledger_rows(result.get("vlm_ledger") or {})
     except ValueError as error:
         raise Unreadable(path, str(error)) from None
+    if spent:  # a judge that is asked frame by frame, too
+        values["vlm_calls"] = sum(row["calls"] for row in spent)
     return values | {"resumed": len(result["resumed_at"])}, spent
 
 
