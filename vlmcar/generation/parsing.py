@@ -10,12 +10,22 @@ from collections.abc import Sequence
 from vlmcar.program.screening import screen
 from vlmcar.types import Program, SubTask
 
-_FENCE = re.compile(r"^```[ \t]*([A-Za-z0-9_+-]*)[ \t]*\r?\n(.*?)^```[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+MAX_CHARACTERS = 200_000
+"""Longest reply that is read; a program may have half of that."""
+MAX_SAID = 4_000
+"""Longest problem that is said back, in characters."""
+_FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class UnreadableReply(Exception):
-    """The reply has not the form that was asked for; its text is what the VLM is told."""
+    """The reply has not the form that was asked for; its text is what the VLM is told: printable, and not too long."""
+
+    def __init__(self, problem: str) -> None:
+        said = "".join(
+            c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in problem[:MAX_SAID]
+        )
+        super().__init__(said if len(problem) <= MAX_SAID else f"{said[:-3]}...")
 
 
 def read_description(reply: str) -> str:
@@ -24,7 +34,8 @@ def read_description(reply: str) -> str:
     Raises:
         UnreadableReply: a number is missing.
     """
-    missing = [n for n in "1234" if not re.search(rf"^\W*{n}[.):]", reply, re.MULTILINE)]
+    _check_length(reply)
+    missing = [n for n in "1234" if not re.search(rf"^[^\w\n]*{n}[.):]", reply, re.MULTILINE)]
     if missing:
         raise UnreadableReply(f"there is no answer numbered {', '.join(missing)}.")
     return reply
@@ -38,7 +49,7 @@ def read_subtasks(reply: str, max_subtasks: int) -> tuple[SubTask, ...]:
     """
     try:
         rows = json.loads(_only_block(reply, "json"))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits are a ValueError, too
         raise UnreadableReply(f"the json block is not valid JSON ({error}).") from None
     if not isinstance(rows, list) or not rows:
         raise UnreadableReply("the json block must hold a list with at least one sub-task.")
@@ -56,10 +67,15 @@ def _read_subtask(number: int, row: object) -> SubTask:
         raise UnreadableReply(f"sub-task {number} must be an object with just `name` and `description`.")
     name, description = row["name"], row["description"]
     if not isinstance(name, str) or not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > 60:
-        raise UnreadableReply(f"sub-task {number}: {name!r} is no snake_case Python function name.")
+        raise UnreadableReply(f"sub-task {number}: {name!r:.80} is no snake_case Python function name.")
     if not isinstance(description, str) or not description.strip():
         raise UnreadableReply(f"sub-task {number} ({name}) needs a description of one sentence.")
-    return SubTask(name, " ".join(description.split()))
+    sentence = " ".join(description.split())
+    if not sentence.isprintable() or len(sentence) > 1000:
+        raise UnreadableReply(
+            f"sub-task {number} ({name}) needs a description of one sentence, in plain characters."
+        )
+    return SubTask(name, sentence)
 
 
 def read_program(reply: str, subtasks: Sequence[SubTask]) -> Program:
@@ -96,4 +112,22 @@ def _only_block(reply: str, language: str) -> str:
 
 
 def _blocks(reply: str) -> list[tuple[str, str]]:
-    return [(language.lower(), text) for language, text in _FENCE.findall(reply)]
+    """Language and text of each fenced block that is closed, line ends made one kind."""
+    _check_length(reply)
+    blocks: list[tuple[str, str]] = []
+    opened: tuple[str, list[str]] | None = None
+    for line in reply.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        fence = _FENCE.fullmatch(line)
+        if opened is None:
+            opened = (fence[1].lower(), []) if fence else None
+        elif fence and not fence[1]:
+            blocks.append((opened[0], "".join(f"{text}\n" for text in opened[1])))
+            opened = None
+        else:
+            opened[1].append(line)
+    return blocks
+
+
+def _check_length(reply: str) -> None:
+    if len(reply) > MAX_CHARACTERS:
+        raise UnreadableReply(f"it has {len(reply):,} characters; at most {MAX_CHARACTERS:,} are read.")

@@ -40,6 +40,8 @@ class Conversation:
         self.messages.append(Message("user", text, tuple(images)))
         self._save()
         reply = self.vlm.reply(self.messages)
+        # Half a surrogate pair is no text: it could be neither written nor hashed.
+        reply = dataclasses.replace(reply, text=reply.text.encode("utf-8", "replace").decode("utf-8"))
         self.replies.append(reply)
         self.messages.append(Message("assistant", reply.text))
         self._save()

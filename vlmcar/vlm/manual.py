@@ -60,7 +60,7 @@ class Manual:
             )
         before = ""
         while True:
-            text = answer.read_text(encoding="utf-8") if answer.exists() else ""
+            text = answer.read_text(encoding="utf-8", errors="replace") if answer.exists() else ""
             if text.strip() and text == before:  # it has stopped to change
                 return Reply(text=text, model=self.answered_by, seconds=time.monotonic() - started)
             if time.monotonic() - started > 60 * self.timeout_minutes:
