@@ -203,3 +203,17 @@ def test_ground_truth_reaches_simulated_judges_and_nobody_else(
         run(config(*QUICK, f"results={tmp_path}", f"method={method}", "training.steps=2048"))
         assert asked[0] is wanted, method
         assert not any(asked[1:])  # evaluation
+
+
+def test_a_resumed_run_counts_on(config: Compose, tmp_path: Path) -> None:
+    cfg = config(*QUICK, f"results={tmp_path}", "method=direct_vlm", "method.max_queries=150")
+    run(cfg)
+    folder = tmp_path / "runs/minigrid-doorkey_5x5/direct_vlm/simulated_fp0.01_fn0.1/ppo/seed_0"
+    (folder / "result.json").unlink()  # as if killed after its last checkpoint
+    before = json.loads((folder / "ledger.json").read_text())["decisions"]["projected"]["calls"]
+    assert before == 150  # the limit was reached before the checkpoint
+    run(cfg)
+    result = result_of(tmp_path, "direct_vlm", "simulated_fp0.01_fn0.1")
+    assert result["resumed_at"] == [2048]
+    assert result["judged"]["frames_judged"] == 0  # the limit is the run's, not the session's
+    assert result["vlm_ledger"]["decisions"]["projected"]["calls"] == 150

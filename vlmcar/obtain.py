@@ -142,7 +142,7 @@ def _make_program(
     try:
         made = built.generation.generate(images, built.env.frames(), vlm, verify, folder, console.say)
     finally:
-        _say_spent(vlm.ledger, console)
+        say_spent(vlm.ledger, "program", console)
     if not made.verdict.accepted:
         (folder / "rejected.py").write_text(made.program.source, encoding="utf-8")
         message = (
@@ -173,7 +173,7 @@ def _make_subtasks(
     try:
         found = built.generation.decompose(images, vlm, folder, console.say)
     finally:
-        _say_spent(vlm.ledger, console)
+        say_spent(vlm.ledger, "program", console)
     replies = found.conversation.replies
     stored = StoredSubTasks(found.subtasks, len(replies), replies[-1].model, vlm.ledger.entries(), folder)
     temporary = folder / f"{SUBTASKS}.partial"
@@ -199,12 +199,13 @@ def _start_asking(built: Components, images: tuple[Frame, Frame], folder: Path) 
     return CountedVLM(built.vlm, Path(built.results), Ledger())
 
 
-def _say_spent(ledger: Ledger, console: Console) -> None:
-    for source in ("asked", "cached"):
-        usage = ledger.usage("program", source)
-        if usage.calls and not (source == "cached" and usage.cost is None):
-            saved = "" if source == "asked" else ", saved by the cache"
-            console.say(f"VLM: {spent_text(usage)}{saved}")
+def say_spent(ledger: Ledger, purpose: str, console: Console) -> None:
+    """A line for what was asked, for what the cache saved, and for what would have been asked."""
+    words = {"asked": "VLM", "cached": "saved by the cache", "projected": "a VLM would take (projected)"}
+    for source, who in words.items():
+        usage = ledger.usage(purpose, source)
+        if usage.calls and not (source == "cached" and usage.cost is None):  # a recording: nobody knows
+            console.say(f"{who}: {spent_text(usage)}")
 
 
 def _rejection(folder: Path) -> Path:

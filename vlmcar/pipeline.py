@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path
 from vlmcar.measure import measure_agreement, read_truths
-from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, verify_again
+from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, say_spent, verify_again
 from vlmcar.record.console import Console
 from vlmcar.record.folder import CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
@@ -92,6 +92,7 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         f"{_of_training(result['final_train_success'])}, "
         f"{result['steps_per_second']:,.0f} steps/s, {result['seconds']:.0f} s; {folder.path}"
     )
+    say_spent(spent, "decisions", console)
 
 
 def _of_training(success: float | None) -> str:
@@ -145,6 +146,7 @@ def _train(
             built.training, built.algorithm, rewarded, evaluator, recorder, built.seed, checkpoint
         )
     finally:
+        recorder.keep_spent()
         evaluator.close()
         venv.close()
     trained.model.save(folder.path / POLICY)

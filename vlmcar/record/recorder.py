@@ -14,7 +14,7 @@ class RunRecorder:
 
     Args:
         spent: what the VLM has been asked and what that took so far, as ``vlmcar.vlm.ledger.Ledger.entries``
-            gives it; kept with every checkpoint, so that a resumed run counts on.
+            gives it; kept with every row, so that a resumed run counts on.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class RunRecorder:
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
+        self.keep_spent()
         for purpose, sources in self.spent().items():
             for source, usage in sources.items():
                 known = {f"vlm/{purpose}/{source}/{k}": v for k, v in usage.items() if v is not None}
@@ -44,5 +45,8 @@ class RunRecorder:
         self.console.update(steps, success)
 
     def checkpoint(self, model: Any) -> None:
-        self.folder.write_json(LEDGER, self.spent())
         self.folder.save_checkpoint(model)
+
+    def keep_spent(self) -> None:
+        """What was spent stays spent, also by a run that is killed and goes on from an earlier step."""
+        self.folder.write_json(LEDGER, self.spent())
