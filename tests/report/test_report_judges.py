@@ -63,7 +63,7 @@ def test_the_figure_shows_the_means_of_each_pair_of_rates(grid: Path) -> None:
     np.testing.assert_allclose(
         during["simulated judge, FN 0"], [0.75, 0.675]
     )  # of the evaluations after step 0
-    heights = {line.get_label(): line.get_ydata()[0] for line in after.lines if line.get_linestyle() == "--"}
+    heights = {line.get_label(): line.get_ydata()[0] for line in after.lines if line.is_dashed()}
     assert heights == {"vlmcar: programs": 1.0, "sparse reward": 0.5}
     text = " ".join(t.get_text() for t in figure.texts)
     for words in ("Judge: simulated", "Seeds: 2 per point", "95% stratified bootstrap", "a command"):

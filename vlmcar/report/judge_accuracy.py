@@ -130,10 +130,12 @@ def draw(
 
 def _draw_panel(axes: Axes, runs: pd.DataFrame, others: pd.DataFrame, column: str) -> None:
     rates = sorted(runs["false_positives"].unique())
-    for series in in_order(others["series"]):
+    for number, series in enumerate(in_order(others["series"])):
         point = _point(others.loc[others["series"] == series, column])
         colour = METHOD_COLOURS.get(series.split(" ")[0], "#000000")
-        axes.axhline(point.middle, color=colour, linewidth=1.4, linestyle="--", label=_named(series))
+        axes.axhline(
+            point.middle, color=colour, linewidth=1.4, linestyle=(5 * number, (5, 5)), label=_named(series)
+        )
         if not np.isnan(point.low):
             axes.axhspan(point.low, point.high, color=colour, alpha=0.12, linewidth=0)
     negatives = sorted(runs["false_negatives"].unique())

@@ -124,7 +124,8 @@ def _simulated(runs: pd.DataFrame) -> list[str]:
     simulated = runs[runs["judge"].str.startswith("simulated")]
     if simulated.empty:
         return []
-    names = ", ".join(in_order(simulated["series"]))
+    judged = in_order(simulated["series"])
+    names = ", ".join(judged[:3]) + (f" and {len(judged) - 3} more" if len(judged) > 3 else "")
     return [f"**Simulated judge:** a stand-in with chosen error rates, not a VLM, judged {names}."]
 
 
