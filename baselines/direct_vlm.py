@@ -55,7 +55,8 @@ class DirectVLM:
                 f"method={self.name} asks the VLM about frames, which vlm={vlm.name} cannot answer; take vlm=openai, "
                 "vlm=transformers, or vlm=offline for a simulated judge"
             )
-        if self.max_queries is None and getattr(vlm, "input_price", 0.0) != 0.0:
+        prices = (getattr(vlm, name, 0.0) for name in ("input_price", "output_price"))
+        if self.max_queries is None and any(price != 0.0 for price in prices):  # unknown ones, too
             raise ConfigError(
                 f"method={self.name} with vlm={vlm.name} pays for every new frame: say how many at most, as "
                 "method.max_queries=5000"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from vlmcar.types import Decider, Frame, Frames, SubTask, Truth, VlmcarError
 from vlmcar.verification.agreement import is_so
 from vlmcar.vlm.ledger import Ledger, Usage
 from vlmcar.vlm.simulated import Simulated
+
+_TRIED = 50
+"""Frames after which a VLM that never says yes or no is taken for one that never will."""
 
 Ask = Callable[[list[int], list[bytes]], NDArray[np.float64]]
 """Places in the batch, and the names of what is shown there -> P(yes), float64 (places, num_subtasks)."""
@@ -65,7 +70,7 @@ class Queries:
         chosen = self._within_limit(new)
         if chosen:
             probabilities = ask(list(chosen.values()), list(chosen))  # (asked, num_subtasks)
-            self.answers_unclear += int(np.isnan(probabilities).sum())
+            self._count_unclear(probabilities, len(chosen))
             done = (np.nan_to_num(probabilities, nan=0.0) >= self.threshold).astype(np.float32)
             answers.update(zip(chosen, done, strict=True))
             self._keep(dict(zip(chosen, done, strict=True)))
@@ -78,6 +83,33 @@ class Queries:
 
     def close(self) -> None:
         self._memory.clear()
+
+    def save(self, path: Path) -> None:
+        """Keep the answers, so that a resumed run need not ask again; whole or not at all."""
+        keys = np.array([list(key) for key in self._memory], dtype=np.uint8)
+        temporary = path.with_suffix(".partial.npz")
+        np.savez_compressed(
+            temporary, keys=keys, answers=np.array(list(self._memory.values()), dtype=np.float32)
+        )
+        os.replace(temporary, path)
+
+    def load(self, path: Path) -> None:
+        """Take in what ``save`` kept; nothing where there is no such file."""
+        if path.is_file():
+            with np.load(path) as kept:
+                self._keep(
+                    {bytes(key): answer for key, answer in zip(kept["keys"], kept["answers"], strict=True)}
+                )
+
+    def _count_unclear(self, probabilities: NDArray[np.float64], frames: int) -> None:
+        """Raises `VlmcarError` where nothing but unclear answers came: they cost, and teach nothing."""
+        self.answers_unclear += int(np.isnan(probabilities).sum())
+        asked = self.frames_judged + frames
+        if asked >= _TRIED and self.answers_unclear == asked * probabilities.shape[1]:
+            raise VlmcarError(
+                f"none of the answers about {asked} frames was yes or no: the VLM refuses, is cut off (raise "
+                "vlm.max_tokens) or says something else; ledger.json counts which"
+            )
 
     def _remembered(self, shown: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         known = {key: self._memory[key] for key in shown if key in self._memory}

@@ -173,6 +173,16 @@ def test_run_py_prints_one_line_and_no_traceback(overrides: list[str], status: i
     assert words in done.stderr
 
 
+def test_a_key_in_the_wrong_place_is_not_shown_by_a_sweep_either(tmp_path: Path) -> None:
+    key = "sk-verysecret123"
+    command = ["-m", "vlm=openai", "vlm.model=m", f"vlm.api_key_env={key}", f"results={tmp_path}"]
+    done = subprocess.run([sys.executable, "run.py", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "must be the NAME of an environment variable" in done.stderr
+    assert key not in done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_help_and_the_whole_config_are_readable() -> None:
     done = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0

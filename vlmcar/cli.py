@@ -48,6 +48,7 @@ def one_line_errors() -> Iterator[None]:
     Exit status: 2 for a configuration that cannot run, 1 for a run that failed, 130 for Ctrl-C.
     ``HYDRA_FULL_ERROR=1`` shows every traceback.
     """
+    _refuse_keys(sys.argv[1:])
     if _WANTS_TRACEBACKS:
         yield
         return
@@ -68,6 +69,18 @@ def one_line_errors() -> Iterator[None]:
     finally:
         if before is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+def _refuse_keys(arguments: list[str]) -> None:
+    """Hydra would print such an argument with an error, and keep it in a sweep's folder."""
+    for argument in arguments:
+        name, _, value = argument.lstrip("+").partition("=")
+        if name == "vlm.api_key_env" and not re.fullmatch(r"null|[A-Z_][A-Z0-9_]{0,63}", value.strip("'\"")):
+            _leave(
+                "config error: vlm.api_key_env must be the NAME of an environment variable, in capitals; what was "
+                "given is not shown, since it may be the key",
+                2,
+            )
 
 
 def _one_line(error: BaseException) -> str:

@@ -185,7 +185,8 @@ def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:
         unused = _IRRELEVANT.get(name, ())
         settings.update({f"{name}.{key}": value for key, value in values.items() if key not in unused})
     if not built.method.asks_vlm:
-        settings = {key: value for key, value in settings.items() if not key.startswith("vlm.simulated.")}
+        unasked = ("vlm.simulated.", "vlm.decisions", "vlm.min_answer_mass")
+        settings = {key: value for key, value in settings.items() if not key.startswith(unasked)}
     return settings
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock
+
 import vlmcar
 from vlmcar.config import Components
 from vlmcar.generation.prompts import Prompts
@@ -137,6 +139,8 @@ def _make_program(
         console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
         return verdict
 
+    if built.vlm.record and not getattr(built.vlm, "replays", False):
+        _refuse_another_recording(built)
     vlm = _start_asking(built, images, folder)
     _rejection(folder).unlink(missing_ok=True)
     try:
@@ -219,18 +223,33 @@ def _record(stored: StoredProgram, built: Components) -> Path:
     Raises:
         VlmcarError: another recording of this task lies there.
     """
-    recording = Path(built.results) / "recordings" / built.env.id
-    before = recording / FILE
-    text = (stored.folder / FILE).read_text(encoding="utf-8")
-    if before.is_file() and before.read_text(encoding="utf-8") != text and not built.overwrite:
+    recording = _recording(built)
+    recording.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{stored.folder.parent}.recording.lock"):
+        if _text(recording / FILE) == _text(stored.folder / FILE):
+            return recording
+        _refuse_another_recording(built)
+        shutil.rmtree(recording / IMAGES, ignore_errors=True)
+        shutil.copytree(stored.folder / IMAGES, recording / IMAGES)
+        shutil.copyfile(stored.folder / FILE, recording / FILE)
+    return recording
+
+
+def _refuse_another_recording(built: Components) -> None:
+    """Before anything is asked for, where that can be known."""
+    if (_recording(built) / FILE).is_file() and not built.overwrite:
         raise VlmcarError(
-            f"{recording} holds another recording of this task; add overwrite=true to replace it, or "
+            f"{_recording(built)} holds another recording of this task; add overwrite=true to replace it, or "
             "results=<folder> to record elsewhere (and replay with vlm.recordings=<folder>/recordings)"
         )
-    shutil.rmtree(recording / IMAGES, ignore_errors=True)
-    shutil.copytree(stored.folder / IMAGES, recording / IMAGES)
-    shutil.copyfile(stored.folder / FILE, before)
-    return recording
+
+
+def _recording(built: Components) -> Path:
+    return Path(built.results) / "recordings" / built.env.id
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:

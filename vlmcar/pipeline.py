@@ -17,13 +17,13 @@ from vlmcar.config import Components, build, config_hash, method_name, relevant_
 from vlmcar.measure import measure_agreement, read_truths
 from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, say_spent, verify_again
 from vlmcar.record.console import Console
-from vlmcar.record.folder import CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
+from vlmcar.record.folder import ANSWERS, CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
 from vlmcar.training.evaluate import Evaluations
 from vlmcar.types import ConfigError, Judge, JudgedBy, Material, TruthJudge
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.counted import CountedVLM
-from vlmcar.vlm.ledger import SOURCES, Ledger
+from vlmcar.vlm.ledger import Ledger
 
 
 def run(cfg: DictConfig, bar: bool | None = None) -> None:
@@ -74,12 +74,15 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
     result = None
     try:
         _log_story(built, stored)
-        spent = Ledger(folder.read_json(LEDGER) if first else None)
+        spent = Ledger(folder.read_json(LEDGER))
         judge = built.method.judge(_material(built, stored, spent))
+        queries = getattr(judge, "queries", None)  # of a judge that is asked frame by frame
+        if first and queries:
+            queries.load(folder.path / ANSWERS)
         try:
             result = {**manifest, **_train(built, folder, console, judge, first, spent.entries)}
             result["vlm_ledger"] = _whole_ledger(stored, spent)
-            result["vlm_calls"] += sum(spent.usage("decisions", source).calls for source in SOURCES)
+            result["vlm_calls"] += sum(spent.usage("decisions", how).calls for how in ("asked", "projected"))
         finally:
             if judge is not None:
                 judge.close()
@@ -104,7 +107,7 @@ def _first_step(folder: RunFolder, stored: StoredProgram | StoredSubTasks | None
     before = folder.read_json(MANIFEST) or {}
     if any(key in before and before[key] != value for key, value in _judged_what(stored).items()):
         console.say("the checkpoint was trained on other sub-tasks or another program: starting again")
-        folder.clear()
+        folder.clear(keep_ledger=True)
         return 0
     steps = folder.checkpoint_steps()
     assert steps is not None
@@ -137,7 +140,8 @@ def _train(
     )
     rewarded = RewardVecEnv(venv, judge, built.reward, built.method.env_reward, built.method.ask_every)
     evaluator = Evaluator(built.env, built.training.eval_seed, built.algorithm.samples_actions)
-    recorder = RunRecorder(folder, built.logger, console, spent)
+    queries = getattr(judge, "queries", None)
+    recorder = RunRecorder(folder, built.logger, console, spent, queries.save if queries else None)
     checkpoint = folder.path / CHECKPOINT if first else None
     console.say(f"training for {built.training.steps:,} steps" + (f", on from {first:,}" if first else ""))
     console.start(built.training.steps, first)

@@ -34,7 +34,14 @@ class ConfigError(VlmcarError):
 
 
 class NoReply(VlmcarError):
-    """The VLM gave no usable reply: out of reach, out of time, or nonsense. Never cached."""
+    """The VLM gave no usable reply: out of reach, out of time, or nonsense. Never cached.
+
+    Attributes:
+        spent: a ``Reply`` or ``Decisions`` with what it took all the same, and with those answers that did come;
+            ``None``: not known.
+    """
+
+    spent: Any = None
 
 
 class Refused(NoReply):
@@ -100,13 +107,17 @@ class Decisions:
     probabilities: NDArray[np.float64]
     """float64 (batch, num_questions): P(yes) in [0, 1]; NaN where the answer was neither yes nor no."""
     model: str
-    calls: int
-    """Requests sent, or forward passes run."""
+    calls: float
+    """Requests sent, or forward passes run; where it is a share of a batch, a fraction."""
     seconds: float
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost: float | None = None
     """US dollars; ``None``: unknown."""
+    refused: int = 0
+    """Views of which the VLM declined to say anything; their probabilities are NaN."""
+    truncated: int = 0
+    """Views whose answer was cut at the token limit; their probabilities are NaN."""
 
 
 @runtime_checkable
@@ -121,7 +132,7 @@ class VLM(Protocol):
     """Whether the conversation that made a program is kept for ``vlm=offline`` to replay."""
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
-        """All that can change its answers about these images, and nothing else: a key of programs and the cache."""
+        """All that can change its replies about these images, and nothing else: a key of programs and the cache."""
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """Answer the conversation so far; its last message is the user's.
@@ -134,6 +145,9 @@ class VLM(Protocol):
 @runtime_checkable
 class Decider(Protocol):
     """A VLM that also answers yes-or-no questions about pictures."""
+
+    def decision_identity(self) -> Mapping[str, Any]:
+        """All that can change a decision besides views and questions, and nothing else: a key of the cache."""
 
     def decide(self, views: Sequence[tuple[Frame, ...]], questions: Sequence[str]) -> Decisions:
         """Ask every question about every view.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,3 +198,45 @@ def test_with_a_limit_or_without_a_price_a_real_vlm_may_judge(config) -> None:
     free = ["vlm.input_price=0", "vlm.output_price=0"]
     assert vlm_name(build(config("method=direct_vlm", "vlm=openai", "vlm.model=m", *free))) == "openai"
     assert isinstance(build(config("method=direct_vlm")).method, DirectVLM)
+
+
+def test_a_resumed_judge_remembers_what_it_was_told(tmp_path: Path) -> None:
+    eye, again = Eye(), Eye()
+    judge, resumed = vlm_judge(eye, max_queries=3), vlm_judge(again, max_queries=3, asked_before=3)
+    judge.progress(frames(0, 0, 0), frames(255, 10, 99))
+    judge.queries.save(tmp_path / "answers.npz")
+    resumed.queries.load(tmp_path / "answers.npz")
+    assert resumed.progress(frames(0, 0, 0, 0), frames(255, 10, 99, 254))[:, 0].tolist() == [1, 0, 0, 0]
+    assert again.views == []
+    assert (resumed.queries.frames_remembered, resumed.queries.frames_unasked) == (3, 1)
+    empty = vlm_judge(Eye())
+    empty.queries.save(tmp_path / "none.npz")
+    empty.queries.load(tmp_path / "none.npz")
+    empty.queries.load(tmp_path / "missing.npz")
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_a_vlm_that_never_says_yes_or_no_is_not_paid_for_ever() -> None:
+    class Mute(Eye):
+        def decide(self, views: Sequence[tuple[Frame, ...]], questions: Sequence[str]) -> Decisions:
+            return Decisions(np.full((len(views), len(questions)), np.nan), "mute", len(views), 0.0)
+
+    judge = vlm_judge(Mute())
+    many = np.stack([flat(value) for value in range(100)])
+    judge.progress(many[:49], many[:49])
+    with pytest.raises(VlmcarError, match="none of the answers about 50 frames was yes or no"):
+        judge.progress(many[49:50], many[49:50])
+    one_answered = vlm_judge(Eye())
+    one_answered.progress(many[:60], many[:60])
+    unclear = np.stack([flat(99)] * 60)
+    unclear[:, 1, 1, 1] = np.arange(60)
+    one_answered.progress(unclear, unclear)
+
+
+def test_either_price_asks_for_a_limit(config) -> None:
+    with pytest.raises(ConfigError, match="max_queries=5000"):
+        build(
+            config(
+                "method=direct_vlm", "vlm=openai", "vlm.model=m", "vlm.input_price=0", "vlm.output_price=15"
+            )
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vlmcar.record.folder import CHECKPOINT, EVAL, MANIFEST, RESULT, TRAIN, OtherConfig, RunFolder
+from vlmcar.record.folder import CHECKPOINT, EVAL, LEDGER, MANIFEST, RESULT, TRAIN, OtherConfig, RunFolder
 from vlmcar.types import VlmcarError
 
 
@@ -107,3 +107,15 @@ def test_first_step_with_success(folder: RunFolder) -> None:
 def test_json_is_written_whole(folder: RunFolder) -> None:
     folder.write_json("x.json", {"a": [1, 2]})
     assert json.loads((folder.path / "x.json").read_text()) == {"a": [1, 2]}
+
+
+def test_what_a_run_has_spent_survives_its_new_beginning_and_not_another_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim("hash", {}, overwrite=False)
+    folder.write_json(MANIFEST, {"config_hash": "hash", "settings": {}})
+    folder.write_json(LEDGER, {"decisions": {}})
+    assert folder.claim("hash", {}, overwrite=False) == "new"  # killed before its first checkpoint
+    assert folder.read_json(LEDGER) == {"decisions": {}}
+    folder.write_json(MANIFEST, {"config_hash": "hash", "settings": {}})
+    folder.claim("other", {}, overwrite=True)
+    assert folder.read_json(LEDGER) is None

@@ -16,8 +16,8 @@ from vlmcar.report.judge_accuracy import draw, grids, mean_success, without_grid
 from vlmcar.report.results import read_csv, read_runs
 
 USAGE = {
-    "calls": 10, "answers": 30, "unclear": 2, "failed": 1, "input_tokens": 5000, "output_tokens": None,
-    "seconds": 7200.0, "cost": 1.5,
+    "calls": 10, "answers": 30, "unclear": 2, "refused": 3, "truncated": 0, "failed": 1,
+    "input_tokens": 5000, "output_tokens": None, "seconds": 7200.0, "cost": 1.5,
 }  # fmt: skip
 
 
@@ -111,7 +111,20 @@ def test_the_ledger_counts_a_program_once_and_runs_by_their_median(tmp_path: Pat
     assert read.runs.set_index(["method", "seed"])["vlm_calls"].to_dict()["direct_vlm", 2] == 90
     _, table, note = ledger_section(read.ledger)
     rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines()[2:]]
-    asked = ["sub-tasks and program", "asked", "per program", "10", "2", "1", "5,000", "–", "2.0 h", "1.50"]
+    asked = [
+        "sub-tasks and program",
+        "asked",
+        "per program",
+        "10",
+        "2",
+        "3",
+        "0",
+        "1",
+        "5,000",
+        "–",
+        "2.0 h",
+        "1.50",
+    ]
     assert rows[0] == ["vlmcar", *asked]
     assert rows[1][0] == "direct_vlm · simulated (FP 0.01, FN 0.1)"
     assert rows[1][2:5] == ["**simulated**: projected", "per run, median of 3", "20"]
@@ -139,3 +152,33 @@ def test_durations_in_words() -> None:
     assert [duration(s) for s in (5.4, 119, 120, 7200, 180_000, float("nan"))] == [
         "5 s", "119 s", "2 min", "2.0 h", "2.1 days", "–"
     ]  # fmt: skip
+
+
+def test_variants_are_not_pooled_and_other_environments_keep_their_curves(grid: Path) -> None:
+    for seed in (0, 1):
+        simulated(grid, 0.0, 0.0, seed=seed, label="slow", success=(0.0, 0.0, 0.0))
+    simulated(grid, 0.0, 0.0, env="minigrid-unlock")
+    simulated(grid, 0.0, 0.0, seed=7, success=(0.0,))  # evaluated before training only
+    results = read_runs(grid)
+    ((_, runs),) = grids(results).items()
+    assert set(runs["label"]) == {""}
+    assert set(runs["seed"]) == {0, 1}
+    kept = without_grids(results).runs
+    assert set(kept["env"]) == {"minigrid-doorkey_8x8", "minigrid-unlock"}
+    assert "oracle (slow) · simulated (FP 0, FN 0)" in set(kept["series"])
+
+
+def test_a_report_of_judges_alone_says_nothing_of_missing_evaluations(tmp_path: Path) -> None:
+    for positives in (0.0, 0.001, 0.01, 0.1):
+        simulated(tmp_path / "results", positives, 0.0)
+    out = tmp_path / "report"
+    assert main(["--results", str(tmp_path / "results"), "--out", str(out)]) == 0
+    page = (out / "report.md").read_text()
+    assert "judge_accuracy_" in page
+    assert "No run has been evaluated" not in page
+
+
+def test_kept_answers_are_not_counted_as_calls_of_the_run(tmp_path: Path) -> None:
+    ledger = {"program": {"cached": USAGE}, "decisions": {"asked": USAGE, "cached": {**USAGE, "calls": 500}}}
+    write_run(tmp_path / "results", method="direct_vlm", result={"vlm_ledger": ledger})
+    assert read_runs(tmp_path / "results").runs["vlm_calls"].tolist() == [20]

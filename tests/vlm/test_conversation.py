@@ -189,3 +189,11 @@ def test_manual_waits_until_an_answer_stops_to_change(tmp_path: Path) -> None:
 def test_manual_gives_up_after_its_time(tmp_path: Path) -> None:
     with pytest.raises(VlmcarError, match="no answer in"):
         Conversation(manual(tmp_path, minutes=0.001), "be exact").ask("what is there?")
+
+
+def test_line_ends_of_other_alphabets_do_not_break_a_recording(tmp_path: Path) -> None:
+    said = "one\u2028two\x85three\x0cfour\rfive\r\nsix"
+    Conversation(Scripted(said), "system", tmp_path).ask("q\u2029")
+    messages, replies = load(tmp_path)
+    assert replies[0].text == said
+    assert messages[1].text == "q\u2029"

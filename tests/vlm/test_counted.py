@@ -34,6 +34,9 @@ class Backend:
     def identity(self, images: Sequence[Frame]) -> dict[str, Any]:
         return {"vlm": self.name, "model": self.model}
 
+    def decision_identity(self) -> dict[str, Any]:
+        return self.identity([])
+
     def reply(self, messages: Sequence[Message]) -> Reply:
         self.calls += 1
         if self.fails:
@@ -60,8 +63,8 @@ def test_an_equal_request_is_answered_from_the_cache_and_booked_as_saved(tmp_pat
     vlm = CountedVLM(backend, tmp_path, ledger)
     first, again = vlm.reply(ASKED), vlm.reply(ASKED)
     assert (first.text, again, backend.calls) == ("answer 1", first, 1)
-    usage = {"calls": 1, "answers": 1, "unclear": 0, "failed": 0, "input_tokens": 100, "output_tokens": 10}
-    usage |= {"seconds": 2.0, "cost": 0.25}
+    usage = {"calls": 1, "answers": 1, "unclear": 0, "refused": 0, "truncated": 0, "failed": 0}
+    usage |= {"input_tokens": 100, "output_tokens": 10, "seconds": 2.0, "cost": 0.25}
     assert ledger.entries() == {"program": {"asked": usage, "cached": usage}}
 
 
@@ -102,8 +105,11 @@ def test_without_a_cache_nothing_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*"))
 
 
-@pytest.mark.parametrize("error", [Refused("no"), Truncated("cut"), NoReply("away")])
-def test_refusals_and_errors_are_booked_and_never_kept(tmp_path: Path, error: NoReply) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(Refused("no"), "refused"), (Truncated("cut"), "truncated"), (NoReply("away"), "failed")],
+)
+def test_refusals_and_errors_are_told_apart_and_never_kept(tmp_path: Path, error: NoReply, kind: str) -> None:
     ledger = Ledger()
     for method, arguments in (("reply", (ASKED,)), ("decide", ([(flat(0),)], ["?"]))):
         for _ in range(2):
@@ -112,7 +118,38 @@ def test_refusals_and_errors_are_booked_and_never_kept(tmp_path: Path, error: No
     assert not list(tmp_path.rglob("*.json"))
     for purpose in ("program", "decisions"):
         usage = ledger.usage(purpose, "asked")
-        assert (usage.calls, usage.failed, usage.answers) == (2, 2, 0)
+        assert (usage.calls, usage.answers) == (2, 0)
+        told = {name: getattr(usage, name) for name in ("refused", "truncated", "failed")}
+        assert told == {"refused": 0, "truncated": 0, "failed": 0, kind: 2}
+
+
+def test_what_a_failed_call_took_is_booked_where_it_is_known(tmp_path: Path) -> None:
+    error, ledger = Truncated("cut"), Ledger()
+    error.spent = Reply("", "m", 3.0, input_tokens=10, output_tokens=8192, cost=0.5)
+    with pytest.raises(Truncated):
+        CountedVLM(Backend(fails=error), tmp_path, ledger).reply(ASKED)
+    usage = ledger.usage("program", "asked")
+    assert (usage.truncated, usage.output_tokens, usage.cost) == (1, 8192, 0.5)
+
+
+def test_answers_that_came_before_a_failure_are_kept_and_booked(tmp_path: Path) -> None:
+    error, ledger = NoReply("away"), Ledger()
+    error.spent = Decisions(np.array([[1.0], [np.nan]]), "m", 1, 2.0, 10, 1, 0.5)
+    with pytest.raises(NoReply):
+        CountedVLM(Backend(fails=error), tmp_path, ledger).decide([(flat(1),), (flat(2),)], ["?"])
+    usage = ledger.usage("decisions", "asked")
+    assert (usage.calls, usage.answers, usage.failed, usage.cost) == (1, 1, 1, 0.5)
+    backend = Backend()
+    CountedVLM(backend, tmp_path, ledger).decide([(flat(1),), (flat(2),)], ["?"])
+    assert backend.decided == [1]
+
+
+def test_parallel_runs_ask_once(tmp_path: Path) -> None:
+    backend = Backend()
+    with ThreadPoolExecutor(4) as pool:
+        vlms = [CountedVLM(backend, tmp_path, Ledger()) for _ in range(8)]
+        texts = {reply.text for reply in pool.map(lambda vlm: vlm.reply(ASKED), vlms)}
+    assert (texts, backend.calls) == ({"answer 1"}, 1)
 
 
 def test_only_new_views_are_decided_and_unclear_ones_are_asked_again(tmp_path: Path) -> None:
@@ -173,5 +210,7 @@ def test_unknown_stays_unknown_in_sums() -> None:
 def test_sums_are_said_in_words() -> None:
     usage = Usage(calls=1, failed=2, input_tokens=12_345, output_tokens=6, seconds=41.7, cost=0.0123)
     assert spent_text(usage) == "1 call, 12,345 tokens in, 6 out, 2 failed, 42 s, $0.0123"
+    usage = Usage(calls=4, unclear=12, truncated=4, input_tokens=None, cost=None)
+    assert spent_text(usage) == "4 calls, 12 answers neither yes nor no, 4 cut off, 0 s, price unknown"
     assert spent_text(Usage(calls=2, input_tokens=None, cost=None)) == "2 calls, 0 s, price unknown"
     assert [money(0.0), money(12.345)] == ["$0.00", "$12.35"] or money(12.345) == "$12.34"

@@ -199,6 +199,24 @@ def test_an_endpoint_that_fails_stops_the_batch(server: Server, behaviour: Behav
 # Typed decisions.
 
 
+def test_what_was_answered_before_a_failure_comes_with_it(server: Server) -> None:
+    server.script = [answer("1. yes\n2. no"), answer("1. no\n2. no"), error(400)]
+    views = [(flat(value),) for value in range(4)]
+    with pytest.raises(NoReply) as caught:
+        make(base_url=server.url, parallel=1, input_price=1.0, output_price=1.0).decide(views, QUESTIONS)
+    spent = caught.value.spent
+    np.testing.assert_array_equal(spent.probabilities, [[1, 0], [0, 0], [N, N], [N, N]])
+    assert (spent.calls, spent.input_tokens, spent.output_tokens) == (2, 2000, 40)
+    assert spent.cost == pytest.approx(2040e-6)
+
+
+def test_refused_and_cut_off_views_are_told_apart(server: Server) -> None:
+    refused = answer(None, message={"refusal": "no"})
+    server.script = [answer("1. yes\n2. no"), refused, answer("1.", finish_reason="length"), answer("maybe")]
+    decided = make(base_url=server.url, parallel=1).decide([(flat(value),) for value in range(4)], QUESTIONS)
+    assert (decided.refused, decided.truncated, int(np.isnan(decided.probabilities).sum())) == (1, 1, 6)
+
+
 def test_typed_decisions_are_sent_and_read(server: Server) -> None:
     usage = {"input_tokens": 5, "output_tokens": 0}
     answers = {"1": {"type": "noul", "noul": 0.25}, "0": {"type": "noul", "noul": 1}}

@@ -156,12 +156,20 @@ def test_the_identity_is_what_can_change_an_answer() -> None:
     }  # fmt: skip
     other = {
         "model": "b", "base_url": "http://localhost/v1", "temperature": None, "max_tokens": 9, "seed": 1,
-        "extra": {"a": 1}, "decisions": "systemone",
+        "extra": {"a": 1},
     }  # fmt: skip
     reference = make().identity([])
     json.dumps(reference)
     assert all(make(**{key: value}).identity([flat(3)]) == reference for key, value in same.items())
     assert all(make(**{key: value}).identity([]) != reference for key, value in other.items())
+    # How yes or no is asked changes decisions, and no program.
+    assert make(decisions="systemone").identity([]) == reference
+    decided = make().decision_identity()
+    assert all(make(**{key: value}).decision_identity() == decided for key, value in same.items())
+    assert all(
+        make(**{key: value}).decision_identity() != decided
+        for key, value in {**other, "decisions": "systemone"}.items()
+    )
 
 
 SECRET = "AIzaSyD-qNTx3secret"
@@ -193,7 +201,10 @@ BAD = [
     ({"decisions": "logprobs"}, "vlm.decisions=logprobs is neither chat nor systemone"),
     ({"extra": {"stream": True}}, "vlm.extra.stream"),
     ({"extra": {"model": "b"}}, "vlm.extra.model has a setting of its own"),
-    ({"extra": {"api_key": SECRET}}, "vlm.extra.api_key"),
+    ({"extra": {"api_key": SECRET}}, "vlm.extra: api_key would be written"),
+    ({"extra": {"provider": [{"x-api-key": SECRET}]}}, "vlm.extra: x-api-key would be written"),
+    ({"extra": {"extra_headers": {"Authorization": SECRET}}}, "vlm.extra: Authorization would be written"),
+    ({"extra": {"access_token": SECRET}}, "vlm.extra: access_token would be written"),
     ({"extra": {"top_p": math.nan}}, "vlm.extra must be JSON"),
     ({"extra": None}, "vlm.extra"),
     ({"seed": "x"}, "vlm.seed=x"),

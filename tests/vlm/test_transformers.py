@@ -246,8 +246,8 @@ CHANGES_ANSWERS = {
     "dtype": "bfloat16",
     "max_tokens": 13,
     "temperature": 0.5,
-    "min_answer_mass": 0.2,
 }
+CHANGES_DECISIONS = {"dtype": "bfloat16", "min_answer_mass": 0.2}
 CHANGES_NOTHING = {
     "device": "auto",
     "seed": 5,  # at temperature 0
@@ -261,15 +261,18 @@ CHANGES_NOTHING = {
 
 
 def test_identity_is_what_can_change_an_answer(local_vlm: Callable[..., Transformers]) -> None:
-    assert set(CHANGES_ANSWERS) | set(CHANGES_NOTHING) | {"name", "model", "_target_"} == set(
-        OmegaConf.load(YAML)
-    )
+    named = {**CHANGES_ANSWERS, **CHANGES_DECISIONS, **CHANGES_NOTHING, "name": 0, "model": 0, "_target_": 0}
+    assert set(named) == set(OmegaConf.load(YAML))
     plain = local_vlm().identity([])
     json.dumps(plain)  # a key of files
     for key, value in CHANGES_ANSWERS.items():
         assert local_vlm(**{key: value}).identity([]) != plain, key
     for key, value in CHANGES_NOTHING.items():
         assert local_vlm(**{key: value}).identity([]) == plain, key
+    decided = local_vlm().decision_identity()
+    for key, value in {**CHANGES_ANSWERS, **CHANGES_DECISIONS, **CHANGES_NOTHING}.items():
+        changed = local_vlm(**{key: value}).decision_identity() != decided
+        assert changed is (key in CHANGES_DECISIONS), key
     assert local_vlm(temperature=1.0, seed=1).identity([]) != local_vlm(temperature=1.0, seed=2).identity([])
 
 

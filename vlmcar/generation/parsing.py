@@ -34,8 +34,8 @@ def read_description(reply: str) -> str:
     Raises:
         UnreadableReply: a number is missing.
     """
-    _check_length(reply)
-    missing = [n for n in "1234" if not re.search(rf"^[^\w\n]*{n}[.):]", reply, re.MULTILINE)]
+    text = _plain(reply)
+    missing = [n for n in "1234" if not re.search(rf"^[^\w\n]*{n}[.):]", text, re.MULTILINE)]
     if missing:
         raise UnreadableReply(f"there is no answer numbered {', '.join(missing)}.")
     return reply
@@ -105,18 +105,20 @@ def read_repair(reply: str, subtasks: Sequence[SubTask], max_subtasks: int) -> P
 def _only_block(reply: str, language: str) -> str:
     found = [text for kind, text in _blocks(reply) if kind == language]
     if not found:
-        raise UnreadableReply(f"there is no fenced block marked `{language}` in it.")
+        raise UnreadableReply(
+            f"there is no fenced block marked `{language}` in it: it starts with the line ```{language} "
+            "and ends with the line ```."
+        )
     if len(found) > 1:
         raise UnreadableReply(f"there are {len(found)} fenced blocks marked `{language}`; one was asked for.")
     return found[0]
 
 
 def _blocks(reply: str) -> list[tuple[str, str]]:
-    """Language and text of each fenced block that is closed, line ends made one kind."""
-    _check_length(reply)
+    """Language and text of each fenced block that is closed."""
     blocks: list[tuple[str, str]] = []
     opened: tuple[str, list[str]] | None = None
-    for line in reply.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in _plain(reply).split("\n"):
         fence = _FENCE.fullmatch(line)
         if opened is None:
             opened = (fence[1].lower(), []) if fence else None
@@ -128,6 +130,8 @@ def _blocks(reply: str) -> list[tuple[str, str]]:
     return blocks
 
 
-def _check_length(reply: str) -> None:
+def _plain(reply: str) -> str:
+    """The reply with line ends of one kind, and without the mark that some editors put before a text."""
     if len(reply) > MAX_CHARACTERS:
         raise UnreadableReply(f"it has {len(reply):,} characters; at most {MAX_CHARACTERS:,} are read.")
+    return reply.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -18,7 +18,7 @@ from vlmcar.types import VlmcarError
 MANIFEST, RESULT, CONFIG = "manifest.json", "result.json", "config.yaml"
 CHECKPOINT, POLICY = "checkpoint.zip", "policy.zip"
 TRAIN, EVAL = "train.csv", "eval.csv"
-LEDGER = "ledger.json"
+LEDGER, ANSWERS = "ledger.json", "answers.npz"
 
 
 class OtherConfig(VlmcarError):
@@ -70,13 +70,18 @@ class RunFolder:
             return "complete"
         if self.checkpoint_steps() is not None:
             return "resume"
-        self.clear()
+        self.clear(keep_ledger=True)
         return "new"
 
-    def clear(self) -> None:
-        """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole."""
-        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL, LEDGER):
-            (self.path / name).unlink(missing_ok=True)
+    def clear(self, keep_ledger: bool = False) -> None:
+        """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole.
+
+        Args:
+            keep_ledger: the same run begins again, and what it has spent stays spent.
+        """
+        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS, LEDGER):
+            if name != LEDGER or not keep_ledger:
+                (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vlmcar.record.console import Console
-from vlmcar.record.folder import EVAL, LEDGER, TRAIN, RunFolder
+from vlmcar.record.folder import ANSWERS, EVAL, LEDGER, TRAIN, RunFolder
 
 
 class RunRecorder:
@@ -15,15 +16,22 @@ class RunRecorder:
     Args:
         spent: what the VLM has been asked and what that took so far, as ``vlmcar.vlm.ledger.Ledger.entries``
             gives it; kept with every row, so that a resumed run counts on.
+        keep_answers: writes what the judge remembers into a file, with every checkpoint; ``None``: it need not.
     """
 
     def __init__(
-        self, folder: RunFolder, logger: Any, console: Console, spent: Callable[[], dict[str, Any]]
+        self,
+        folder: RunFolder,
+        logger: Any,
+        console: Console,
+        spent: Callable[[], dict[str, Any]],
+        keep_answers: Callable[[Path], None] | None = None,
     ) -> None:
         self.folder = folder
         self.logger = logger
         self.console = console
         self.spent = spent
+        self.keep_answers = keep_answers
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
@@ -45,6 +53,8 @@ class RunRecorder:
         self.console.update(steps, success)
 
     def checkpoint(self, model: Any) -> None:
+        if self.keep_answers:
+            self.keep_answers(self.folder.path / ANSWERS)
         self.folder.save_checkpoint(model)
 
     def keep_spent(self) -> None:

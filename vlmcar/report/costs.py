@@ -39,22 +39,14 @@ def ledger_section(ledger: pd.DataFrame) -> list[str]:
                 *_cells(usage.where(~unknown)),
             ]
         )
-    header = [
-        "environment",
-        "method",
-        "for",
-        "calls were",
-        "counted",
-        "calls",
-        "unclear answers",
-        "failed calls",
-    ]
+    header = ["environment", "method", "for", "calls were", "counted", "calls"]
+    header += ["unclear answers", "refused", "cut off", "failed"]
     header += ["tokens in", "tokens out", "time", "US dollars"]
     note = (
         "Calls that were *asked* took this time and money; what was *kept* (cache or recording) took it once, when it "
         "was asked. *Projected* is what a simulated judge's calls would take at the latency and price that its yaml "
-        f"declares: nobody was asked. `{NOTHING}` means unknown. Unclear: neither yes nor no. Failed: refused, cut "
-        "off or out of reach, at a cost that is not known and not in the sum."
+        f"declares: nobody was asked. `{NOTHING}` means unknown. Unclear: neither yes nor no. Failed: out of "
+        "reach, out of time or nonsense, at a cost that is not known and not in the sum."
     )
     return ["## What the VLMs were asked, and what it took", markdown(header, rows), note]
 
@@ -63,7 +55,10 @@ def _cells(usage: Mapping[str, float]) -> list[str]:
     def number(name: str) -> str:
         return NOTHING if np.isnan(usage[name]) else f"{usage[name]:,.0f}"
 
-    counts = [number(name) for name in ("calls", "unclear", "failed", "input_tokens", "output_tokens")]
+    counts = [
+        number(name)
+        for name in ("calls", "unclear", "refused", "truncated", "failed", "input_tokens", "output_tokens")
+    ]
     return [
         *counts,
         duration(usage["seconds"]),

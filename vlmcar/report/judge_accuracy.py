@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 
 from vlmcar.report.figures import (
     DPI,
@@ -48,13 +49,18 @@ class Point(NamedTuple):
 
 
 def grids(results: Results) -> dict[tuple[str, str], pd.DataFrame]:
-    """The finished runs of each (environment, method) whose simulated judges have at least ``LEAST_RATES`` rates."""
+    """The finished runs of each (environment, variant of a method) that has at least ``LEAST_RATES`` pairs of rates."""
+    evaluated = mean_success(results)
     runs = results.runs[results.runs["finished"] & results.runs["false_positives"].notna()]
-    return {
-        (str(env), str(method)): group
-        for (env, method), group in runs.groupby(["env", "method"], sort=False)
-        if len(group[["false_positives", "false_negatives"]].drop_duplicates()) >= LEAST_RATES
-    }
+    runs = runs[_truths((run.env, run.series, run.seed) in evaluated for run in runs.itertuples())]
+    found = {}
+    for (env, method, label, algorithm), group in runs.groupby(
+        ["env", "method", "label", "algorithm"], sort=False
+    ):
+        if len(group[["false_positives", "false_negatives"]].drop_duplicates()) >= LEAST_RATES:
+            name = f"{method} ({label})" if label else str(method)
+            found[str(env), f"{name} {algorithm}" if (env, name) in found else name] = group
+    return found
 
 
 def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
@@ -63,6 +69,7 @@ def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
     for (env, method), runs in grids(results).items():
         others = results.runs[(results.runs["env"] == env) & results.runs["finished"]]
         others = others[others["method"].isin(["vlmcar", "sparse"])]
+        others = others[others["algorithm"].isin(runs["algorithm"])]
         with mpl.rc_context(STYLE):
             figure = draw(env, method, runs, others, mean_success(results), command)
             path = out / (re.sub(r"[^\w.-]", "_", f"judge_accuracy_{env}_{method}") + ".png")
@@ -74,8 +81,11 @@ def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
 
 def without_grids(results: Results) -> Results:
     """The same without what ``judge_accuracy`` draws: two dozen curves in one panel tell nothing."""
-    drawn = {name for runs in grids(results).values() for name in runs["series"]}
-    kept = [frame[~frame["series"].isin(drawn)] for frame in (results.runs, results.evaluations)]
+    drawn = {(env, name) for (env, _), runs in grids(results).items() for name in runs["series"]}
+    kept = [
+        frame[_truths(pair not in drawn for pair in zip(frame["env"], frame["series"], strict=True))]
+        for frame in (results.runs, results.evaluations)
+    ]
     return Results(kept[0], kept[1], results.ledger, results.problems, results.csv_folder)
 
 
@@ -96,7 +106,9 @@ def draw(
 ) -> Figure:
     """Two panels, during training and at its end. To be drawn and saved inside ``mpl.rc_context(STYLE)``."""
     runs, others = (
-        frame.assign(mean_success=[means[(run.env, run.series, run.seed)] for run in frame.itertuples()])
+        frame.assign(
+            mean_success=[means.get((run.env, run.series, run.seed), np.nan) for run in frame.itertuples()]
+        ).dropna(subset="mean_success")
         for frame in (runs, others)
     )
     text = wrap(_footer(runs, others, command), SIZE[0])
@@ -162,6 +174,11 @@ def _draw_panel(axes: Axes, runs: pd.DataFrame, others: pd.DataFrame, column: st
     axes.set_ylim(-0.03, 1.03)
 
 
+def _truths(values: Iterable[bool]) -> NDArray[np.bool_]:
+    """A mask, also of no rows."""
+    return np.array(list(values), dtype=bool)
+
+
 def _named(series: str) -> str:
     return {"vlmcar": "vlmcar: programs", "sparse": "sparse reward"}.get(series, series)
 
@@ -178,7 +195,8 @@ def _footer(runs: pd.DataFrame, others: pd.DataFrame, command: str) -> list[str]
     counts = " to ".join(str(count) for count in dict.fromkeys([seeds[0], seeds[-1]]))
     interval = interval_text(seeds).replace("Line:", "points:").replace("Band:", "Bars and bands:")
     return [
-        "Judge: simulated, ground truth with the error rates shown, independent between frames; no VLM judged a frame.",
+        "Judge: simulated, ground truth with the error rates shown; no VLM judged a frame. An error belongs to its "
+        "frame, and is the same for all seeds.",
         f"Programs and sub-tasks by VLM: {vlm_text(others if len(others) else runs)}.",
         f"Seeds: {counts} per point, {interval}",
         f"Runs: {commands_text(both)}. Drawn by: {command}",

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 FILE = "ledger.csv"
-USAGE = ["calls", "answers", "unclear", "failed", "input_tokens", "output_tokens", "seconds", "cost"]
+USAGE = ["calls", "answers", "unclear", "refused", "truncated", "failed"]
+USAGE += ["input_tokens", "output_tokens", "seconds", "cost"]
 COLUMNS: dict[str, str] = {"purpose": "str", "source": "str", **dict.fromkeys(USAGE, "float64")}
 """Besides what names the run. Missing numbers are unknown ones."""
 
@@ -22,6 +23,7 @@ def ledger_rows(ledger: Any) -> list[dict[str, Any]]:
     try:
         for purpose, sources in ledger.items():
             for source, usage in sources.items():
+                usage = {"refused": None, "truncated": None} | usage  # older ledgers lack them
                 numbers = {name: np.nan if usage[name] is None else float(usage[name]) for name in USAGE}
                 rows.append({"purpose": purpose, "source": source, **numbers})
     except (AttributeError, KeyError, TypeError) as error:

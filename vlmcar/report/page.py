@@ -40,7 +40,7 @@ def page(
             *_unfinished(results),
             *_left_out(results),
             *_table(table),
-            *_figures(figures),
+            *(_figures(figures) if figures or not accuracy else []),
             *_accuracy(accuracy),
             *ledger_section(results.ledger),
             *agreement_section(agreement),

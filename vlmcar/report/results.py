@@ -70,6 +70,7 @@ MEASURES = ["episodes", "success_rate", "env_return", "length"]
 NOT_IN_OLDER_FILES = [
     *("final_train_success", "train_steps_to_90", "train_success_rate"),  # null: any level
     *("false_positives", "false_negatives"),  # null: the judge is not simulated
+    *("refused", "truncated"),  # null: counted among the failed
 ]
 
 RUN_COLUMNS = {
@@ -243,7 +244,9 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any
     except ValueError as error:
         raise Unreadable(path, str(error)) from None
     if spent:  # a judge that is asked frame by frame, too
-        values["vlm_calls"] = sum(row["calls"] for row in spent)
+        values["vlm_calls"] = sum(
+            row["calls"] for row in spent if row["purpose"] == "program" or row["source"] != "cached"
+        )
     return values | {"resumed": len(result["resumed_at"])}, spent
 
 

@@ -1,6 +1,7 @@
-"""How often an accepted program agrees with the simulator: measured afterwards, used by nothing.
+"""How often an accepted program agrees with the simulator: measured afterwards.
 
-Ground truth stays in this file: generation, feedback, verification and rewards do not import it.
+Generation, feedback, verification and VLM-CaR's reward do not import this; simulated judges, which are called so, take
+``is_so`` from it.
 """
 
 from __future__ import annotations

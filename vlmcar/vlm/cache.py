@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 
 class Cache:
@@ -29,16 +33,30 @@ class Cache:
             return None
         return answer if isinstance(answer, dict) else None
 
-    def put(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer, unless another job was first."""
+    def put(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep an answer, unless another job was first; the answer that is kept."""
         path = self._path(request)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"request": request, "answer": answer}, indent=1, ensure_ascii=False) + "\n"
-        temporary = path.with_suffix(f".{os.getpid()}.partial")
+        temporary = path.with_suffix(f".{secrets.token_hex(6)}.partial")
         temporary.write_text(text, encoding="utf-8")
-        if self.get(request) is None:
+        try:
+            os.link(temporary, path)  # unlike a rename, it does not replace
+        except FileExistsError:
+            if (kept := self.get(request)) is not None:
+                return kept
             os.replace(temporary, path)
-        temporary.unlink(missing_ok=True)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return dict(answer)
+
+    @contextmanager
+    def lock(self, request: Mapping[str, Any]) -> Iterator[None]:
+        """Held while a dear answer is asked for; who waits finds it kept."""
+        path = self._path(request)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            yield
 
     def _path(self, request: Mapping[str, Any]) -> Path:
         key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:24]

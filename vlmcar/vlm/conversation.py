@@ -76,13 +76,20 @@ def load(folder: Path) -> tuple[list[Message], list[Reply]]:
         OSError, ValueError, KeyError: the files are missing or not what ``save`` writes.
     """
     messages, replies = [], []
-    for line in (folder / FILE).read_text(encoding="utf-8").splitlines():
+    for line in filter(
+        None, (folder / FILE).read_text(encoding="utf-8").split("\n")
+    ):  # texts hold other line ends
         row = json.loads(line)
         images = tuple(_load_image(folder / IMAGES / name) for name in row.get("images", ()))
         messages.append(Message(row["role"], row["text"], images))
         if row["role"] == "assistant":
             replies.append(Reply(text=row["text"], **row["reply"]))
     return messages, replies
+
+
+def without_thoughts(text: str) -> str:
+    """The answer alone: what a model thinks first ends with ``</think>``, where it marks it."""
+    return text.rpartition("</think>")[2].strip()
 
 
 def digest(messages: Sequence[Message]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vlmcar.types import VLM, Decider, Decisions, Frame, Message, NoReply, Reply
+from vlmcar.types import VLM, Decider, Decisions, Frame, Message, NoReply, Refused, Reply, Truncated
 from vlmcar.vlm.cache import Cache
 from vlmcar.vlm.conversation import image_digest
 from vlmcar.vlm.ledger import Ledger, Usage
@@ -51,21 +52,27 @@ class CountedVLM:
                 for m in messages
             ],
         }
-        kept = self._cache.get(request) if self._cache else None
-        if kept is not None:
-            reply = Reply(**kept)
-            self.ledger.add("program", "cached", _usage_of(reply, 1))
+        if self._cache is None:
+            return self._ask(messages)
+        with self._cache.lock(request):  # parallel runs ask once
+            kept = self._cache.get(request)
+            if kept is not None:
+                reply = Reply(**kept)
+                self.ledger.add("program", "cached", _usage_of(reply, answers=1))
+                return reply
+            reply = self._ask(messages)
+            self._cache.put(request, dataclasses.asdict(reply))
             return reply
+
+    def _ask(self, messages: Sequence[Message]) -> Reply:
         started = time.perf_counter()
         try:
             reply = self.backend.reply(messages)
-        except NoReply:
-            self._failed("program", started)
+        except NoReply as error:
+            self._failed("program", error, started)
             raise
         source = "cached" if getattr(self.backend, "replays", False) else "asked"
-        self.ledger.add("program", source, _usage_of(reply, 1))
-        if self._cache:
-            self._cache.put(request, dataclasses.asdict(reply))
+        self.ledger.add("program", source, _usage_of(reply, answers=1))
         return reply
 
     def decide(self, views: Sequence[tuple[Frame, ...]], questions: Sequence[str]) -> Decisions:
@@ -90,37 +97,58 @@ class CountedVLM:
         started = time.perf_counter()
         try:
             decided = self.backend.decide([views[item] for item in new], questions)
-        except NoReply:
-            self._failed("decisions", started)
+        except NoReply as error:
+            if isinstance(error.spent, Decisions):  # what did come is paid for
+                self._keep([requests[item] for item in new], error.spent)
+            self._failed("decisions", error, started)
             raise
-        probabilities[new] = decided.probabilities
         unclear = np.isnan(decided.probabilities)
-        self.ledger.add("decisions", "asked", _usage_of(decided, unclear.size, int(unclear.sum())))
-        if self._cache:
-            share = _share(decided, len(new), len(questions))
-            for place, item in enumerate(new):
-                if not unclear[place].any():
-                    answer = {"probabilities": decided.probabilities[place].tolist(), "usage": share}
-                    self._cache.put(requests[item], answer)
+        usage = _usage_of(decided, answers=unclear.size)
+        usage.unclear = int(unclear.sum())
+        self.ledger.add("decisions", "asked", usage)
+        probabilities[new] = self._keep([requests[item] for item in new], decided)
         return dataclasses.replace(decided, probabilities=probabilities)
 
+    def _keep(self, requests: Sequence[Mapping[str, Any]], decided: Decisions) -> NDArray[np.float64]:
+        """Put clear answers into the cache; where another run was first, its answer holds."""
+        probabilities = decided.probabilities.copy()
+        if self._cache is None:
+            return probabilities
+        share = _share(decided)
+        for place, request in enumerate(requests):
+            if not np.isnan(probabilities[place]).any():
+                answer = {"probabilities": probabilities[place].tolist(), "usage": share}
+                probabilities[place] = self._cache.put(request, answer)["probabilities"]
+        return probabilities
+
     def _request(self, view: tuple[Frame, ...], questions: Sequence[str]) -> dict[str, Any]:
+        assert isinstance(self.backend, Decider)
         return {
-            "vlm": dict(self.identity(view)),
+            "vlm": dict(self.backend.decision_identity()),
             "images": [image_digest(image) for image in view],
             "questions": list(questions),
         }
 
-    def _failed(self, purpose: str, started: float) -> None:
-        seconds = time.perf_counter() - started
-        self.ledger.add(purpose, "asked", Usage(calls=1, failed=1, seconds=seconds))
+    def _failed(self, purpose: str, error: NoReply, started: float) -> None:
+        unknown = Usage(calls=1, seconds=time.perf_counter() - started)
+        usage = unknown if error.spent is None else _usage_of(error.spent)
+        if isinstance(error.spent, Decisions):
+            usage.answers = int((~np.isnan(error.spent.probabilities)).sum())
+        if isinstance(error, Refused):
+            usage.refused += 1
+        elif isinstance(error, Truncated):
+            usage.truncated += 1
+        else:
+            usage.failed += 1
+        self.ledger.add(purpose, "asked", usage)
 
 
-def _usage_of(answer: Reply | Decisions, answers: int, unclear: int = 0) -> Usage:
+def _usage_of(answer: Reply | Decisions, answers: int = 0) -> Usage:
     return Usage(
         calls=answer.calls if isinstance(answer, Decisions) else 1,
         answers=answers,
-        unclear=unclear,
+        refused=answer.refused if isinstance(answer, Decisions) else 0,
+        truncated=answer.truncated if isinstance(answer, Decisions) else 0,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
         seconds=answer.seconds,
@@ -128,15 +156,16 @@ def _usage_of(answer: Reply | Decisions, answers: int, unclear: int = 0) -> Usag
     )
 
 
-def _share(decided: Decisions, views: int, questions: int) -> dict[str, Any]:
-    """What one view of a batch took, on average; its calls are what they are worth saved: one view's."""
+def _share(decided: Decisions) -> dict[str, Any]:
+    """What one view of a batch took, on average."""
+    views, questions = decided.probabilities.shape
 
     def part(value: float | None) -> float | None:
         return None if value is None else value / views
 
     tokens = {name: part(getattr(decided, name)) for name in ("input_tokens", "output_tokens")}
     return {
-        "calls": max(1, round(decided.calls / views)),
+        "calls": decided.calls / views,
         "answers": questions,
         "seconds": decided.seconds / views,
         "cost": part(decided.cost),

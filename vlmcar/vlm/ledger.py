@@ -16,13 +16,15 @@ SOURCES = ("asked", "cached", "projected")
 class Usage:
     """A sum over calls. ``None``: at least one call did not say, so the sum is unknown."""
 
-    calls: int = 0
+    calls: float = 0
     answers: int = 0
     """Turns answered, or questions about frames."""
     unclear: int = 0
     """Of these, answers to a yes-or-no question that were neither."""
+    refused: int = 0
+    truncated: int = 0
     failed: int = 0
-    """Calls without a usable answer: refused, truncated, out of reach. What they cost is not known."""
+    """Calls out of reach, out of time, or answered by nonsense."""
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     seconds: float = 0.0
@@ -73,11 +75,16 @@ class Ledger:
 
 def spent_text(usage: Usage) -> str:
     """``7 calls, 12,345 tokens in, 678 out, 42 s, $0.12``."""
-    parts = [f"{usage.calls:,} call{'s' * (usage.calls != 1)}"]
+    parts = [f"{usage.calls:,.0f} call{'s' * (usage.calls != 1)}"]
     if usage.input_tokens is not None and usage.output_tokens is not None:
         parts.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
-    if usage.failed:
-        parts.append(f"{usage.failed} failed")
+    troubles = {
+        "unclear": "answers neither yes nor no",
+        "refused": "refused",
+        "truncated": "cut off",
+        "failed": "failed",
+    }
+    parts += [f"{getattr(usage, name):,} {words}" for name, words in troubles.items() if getattr(usage, name)]
     parts += [f"{usage.seconds:,.0f} s", money(usage.cost)]
     return ", ".join(parts)
 

@@ -8,8 +8,8 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 
 from vlmcar.types import ConfigError, Decisions, Frame, Message, NoReply, Refused, Reply, Truncated
+from vlmcar.vlm.conversation import without_thoughts
 from vlmcar.vlm.endpoint import OPENAI, Endpoint
 
 MAX_TOKENS = ("max_completion_tokens", "max_tokens")
 OWN = ("model", "messages", "temperature", "seed", "stream", "n", *MAX_TOKENS)
 """Parameters of a request that ``extra`` may not hold: they have settings of their own, or would break the reply."""
-SECRET = ("api_key", "apikey", "api-key", "key", "token", "authorization", "password", "secret")
+SECRET = re.compile(r"key$|token$|auth|secret|passw|credential|bearer|cookie", re.IGNORECASE)
+"""Names under which people put keys, anywhere in ``extra``; limits such as max_tokens are none."""
 
 PROMPT = """You see {shown}.
 
@@ -103,13 +105,16 @@ class OpenAI:
             raise ConfigError(f"vlm.decisions={self.decisions} is neither {' nor '.join(WORDING)}")
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:  # noqa: ARG002
-        wording = hashlib.sha256(WORDING[self.decisions].encode()).hexdigest()[:8]
         return {
             "vlm": self.name,
             "base_url": (self.base_url or OPENAI).rstrip("/"),
             **{name: getattr(self, name) for name in ("model", "temperature", "max_tokens", "seed", "extra")},
-            "decisions": f"{self.decisions}-{wording}",  # what was decided once was an answer to this wording
         }
+
+    def decision_identity(self) -> Mapping[str, Any]:
+        """As ``identity``, and how it is asked: what was decided once was an answer to this wording."""
+        wording = hashlib.sha256(WORDING[self.decisions].encode()).hexdigest()[:8]
+        return {**self.identity([]), "decisions": f"{self.decisions}-{wording}"}
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """Send the whole conversation and take the answer.
@@ -120,16 +125,18 @@ class OpenAI:
         """
         started = time.perf_counter()
         asked = self._chat(messages)
-        if asked.problem:
-            raise asked.problem
-        return Reply(
-            text=asked.answer,
+        reply = Reply(
+            text="" if asked.problem else asked.answer,
             model=asked.model,
             seconds=time.perf_counter() - started,
             input_tokens=asked.input_tokens,
             output_tokens=asked.output_tokens,
             cost=self._cost(asked.input_tokens, asked.output_tokens),
         )
+        if asked.problem:
+            asked.problem.spent = reply
+            raise asked.problem
+        return reply
 
     def decide(self, views: Sequence[tuple[Frame, ...]], questions: Sequence[str]) -> Decisions:
         """Ask every question about every view: one request a view, ``parallel`` of them at once.
@@ -138,33 +145,53 @@ class OpenAI:
         that is not plainly yes or no.
 
         Raises:
-            NoReply: the endpoint is out of reach, out of time or talks nonsense.
+            NoReply: the endpoint is out of reach, out of time or talks nonsense. Its ``spent`` holds what was
+                answered before, the rest NaN.
         """
         started = time.perf_counter()
-        probabilities = np.full((len(views), len(questions)), np.nan)
-        if not probabilities.size:
-            return Decisions(probabilities, self.model, 0, 0.0, 0, 0, 0.0)
+        if not views or not questions:
+            return Decisions(np.empty((len(views), len(questions))), self.model, 0, 0.0, 0, 0, 0.0)
         _ = self._endpoint  # one for all threads
         ask = self._ask_by_chat if self.decisions == "chat" else self._ask_systemone
         pool = ThreadPoolExecutor(min(self.parallel, len(views)))
         try:
             futures = [pool.submit(ask, view, questions) for view in views]
-            answers = [future.result() for future in futures]
+            wait(futures, return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # an error ends it at once
-        for item, asked in enumerate(answers):
-            probabilities[item] = asked.answer
+        done = [future.done() and not future.cancelled() for future in futures]
+        errors = [future.exception() for future, over in zip(futures, done, strict=True) if over]
+        answers = [
+            future.result() if over and future.exception() is None else None
+            for future, over in zip(futures, done, strict=True)
+        ]
+        decisions = self._decisions(answers, len(questions), time.perf_counter() - started)
+        for error in filter(None, errors):
+            if isinstance(error, NoReply):
+                error.spent = decisions
+            raise error
+        return decisions
+
+    def _decisions(self, asked: Sequence[Asked | None], questions: int, seconds: float) -> Decisions:
+        """All views together; those without an answer are NaN."""
+        probabilities = np.full((len(asked), questions), np.nan)
+        for item, one in enumerate(asked):
+            if one is not None:
+                probabilities[item] = one.answer
+        answers = [one for one in asked if one is not None]
         tokens = [
             _sum([getattr(asked, f"{side}_tokens") for asked in answers]) for side in ("input", "output")
         ]
         return Decisions(
             probabilities,
-            model=", ".join(sorted({asked.model for asked in answers})),
-            calls=sum(asked.requests for asked in answers),
-            seconds=time.perf_counter() - started,
+            model=", ".join(sorted({one.model for one in answers})) or self.model,
+            calls=sum(one.requests for one in answers),
+            seconds=seconds,
             input_tokens=tokens[0],
             output_tokens=tokens[1],
             cost=self._cost(*tokens),
+            refused=sum(isinstance(one.problem, Refused) for one in answers),
+            truncated=sum(isinstance(one.problem, Truncated) for one in answers),
         )
 
     @cached_property
@@ -195,7 +222,7 @@ class OpenAI:
         content, refusal, reason = message.get("content"), message.get("refusal"), choice.get("finish_reason")
         text = self._endpoint.scrub(content) if isinstance(content, str) else ""
         # Some servers leave what a model thinks first in the answer.
-        text = text.rpartition("</think>")[2].strip()
+        text = without_thoughts(text)
         if refusal or reason == "content_filter":
             said = self._endpoint.clean(str(refusal or text)) or "without a word"
             return text, Refused(f"{self.model} at {self._endpoint.url} refused to answer: {said}")
@@ -336,12 +363,22 @@ def _check_key_name(name: str | None) -> None:
         )
 
 
+def _keys(value: Any) -> Iterator[str]:
+    """The names in mappings within mappings and lists."""
+    if isinstance(value, Mapping):
+        yield from map(str, value)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for part in inner:
+        yield from _keys(part)
+
+
 def _check_extra(extra: Mapping[str, Any]) -> None:
-    for key in extra:
-        if str(key).lower() in SECRET:
+    for key in _keys(extra):
+        if SECRET.search(key):
             raise ConfigError(
-                f"vlm.extra.{key} would be written to disk: a key belongs where vlm.api_key_env says"
+                f"vlm.extra: {key} would be written to disk: a key belongs where vlm.api_key_env says"
             )
+    for key in extra:
         if key in OWN:
             raise ConfigError(
                 f"vlm.extra.{key} has a setting of its own, or would change the form of the reply"

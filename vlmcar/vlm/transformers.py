@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.types import ConfigError, Decisions, Frame, Message, NoReply, Reply, Truncated, VlmcarError
+from vlmcar.vlm.conversation import without_thoughts
 from vlmcar.vlm.weights import Loaded, fingerprint, first_line, folder_of, load, memory, packages, quiet
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -83,7 +85,17 @@ class Transformers:
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
             **({"seed": self.seed} if self.temperature > 0 else {}),
+        }
+
+    def decision_identity(self) -> Mapping[str, Any]:
+        """What decides yes or no; nothing is written or sampled there."""
+        wording = hashlib.sha256(repr((INSTRUCTION, YES, NO)).encode()).hexdigest()[:8]
+        return {
+            "vlm": self.name,
+            **self._model_identity,
+            "dtype": self.dtype,
             "min_answer_mass": self.min_answer_mass,
+            "wording": wording,
         }
 
     def reply(self, messages: Sequence[Message]) -> Reply:
@@ -264,11 +276,6 @@ class Transformers:
         if self.input_price is None or self.output_price is None:
             return None
         return (input_tokens * self.input_price + output_tokens * self.output_price) / 1e6
-
-
-def without_thoughts(text: str) -> str:
-    """The answer alone: what a model thinks first ends with ``</think>``, where it marks it."""
-    return text.rpartition("</think>")[2].strip()
 
 
 def _turn(message: Message) -> dict[str, Any]:
