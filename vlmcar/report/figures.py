@@ -133,11 +133,12 @@ def line_of(series: Iterable[str]) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     for method, colour in METHOD_COLOURS.items():
         variants = [name for name in names if name.split(" ")[0] == method]
-        lines |= {name: Line(colour, "-") for name in variants[:1]}
+        style: Style = ":" if method == "oracle" else "-"  # it may lie exactly on a right program's curve
+        lines |= {name: Line(colour, style) for name in variants[:1]}
     others = [name for name in names if name not in lines]
     for place, name in enumerate(others):
-        style, hue = divmod(place, len(OTHER_COLOURS))
-        lines[name] = Line(OTHER_COLOURS[hue], OTHER_LINES[style % len(OTHER_LINES)])
+        number, hue = divmod(place, len(OTHER_COLOURS))
+        lines[name] = Line(OTHER_COLOURS[hue], OTHER_LINES[number % len(OTHER_LINES)])
     return lines
 
 
@@ -306,7 +307,7 @@ def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
     dashed = padded[:-2] | partial | padded[2:]
     marker = "o" if len(curve.steps) == 1 else None  # a line of one point would be invisible
     common: dict[str, Any] = {"color": line.colour, "linewidth": 1.6, "marker": marker, "markersize": 4}
-    common["zorder"] = 2 + layer
+    common["zorder"] = 2 + layer + 100 * (line.style == ":")  # dots leave to be seen what they lie on
     axes.plot(curve.steps, np.where(partial, np.nan, curve.iqm), line.style, **common)
     axes.plot(curve.steps, np.where(dashed, curve.iqm, np.nan), "--", **common)
 
