@@ -37,7 +37,7 @@ class Cache:
         """Keep an answer, unless another job was first; the answer that is kept."""
         path = self._path(request)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"request": request, "answer": answer}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({"request": request, "answer": answer}, indent=1) + "\n"
         temporary = path.with_suffix(f".{secrets.token_hex(6)}.partial")
         temporary.write_text(text, encoding="utf-8")
         try:
