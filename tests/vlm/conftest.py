@@ -1,4 +1,4 @@
-"""A local model for tests: tiny, random, and built once per test process."""
+"""A local model for tests, tiny, random, and built once per test process; and a server that misbehaves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.conftest import ROOT
+from tests.vlm.misbehaving_server import Server, misbehaving, prepare
 from vlmcar.config import component
 from vlmcar.vlm import tiny, weights
 from vlmcar.vlm.transformers import Transformers
@@ -42,3 +43,15 @@ def local_vlm(tiny_vlm: Path) -> Callable[..., Transformers]:
         return component("vlm", node)
 
     return built
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with misbehaving() as running:
+        yield running
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody waits between two attempts; how long they would have."""
+    return prepare(monkeypatch)

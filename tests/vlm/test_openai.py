@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,6 @@ from tests.vlm.misbehaving_server import (
     hang,
     hang_up,
     make,
-    misbehaving,
-    prepare,
     reply_with,
     trickle,
     trickling_body,
@@ -36,20 +33,10 @@ from tests.vlm.misbehaving_server import (
 from vlmcar.types import Message, NoReply, Refused, Truncated
 
 pytest.importorskip("openai")
+pytestmark = pytest.mark.usefixtures("waits")
 
 HELLO = [Message("system", "Be exact."), Message("user", "What is it?")]
 QUESTIONS = ("Is the key held?", "Is the door open?")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with misbehaving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    return prepare(monkeypatch)
 
 
 def ask(server: Server, *script: Behaviour, **changes: Any) -> Any:

@@ -31,27 +31,15 @@ from tests.vlm.misbehaving_server import (
     decoded,
     error,
     make,
-    misbehaving,
-    prepare,
     reply_with,
 )
 from vlmcar.types import Message, NoReply, Truncated
 from vlmcar.vlm.openai import decision_prompt, parse_decisions
 
 pytest.importorskip("openai")
+pytestmark = pytest.mark.usefixtures("waits")
 
 QUESTIONS = ("Has the key been picked up?", "Is the door open now?")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with misbehaving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    return prepare(monkeypatch)
 
 
 N = math.nan

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,28 +24,16 @@ from tests.vlm.misbehaving_server import (
     answer,
     error,
     make,
-    misbehaving,
-    prepare,
     reply_with,
 )
 from vlmcar.config import component
 from vlmcar.types import VLM, ConfigError, Decider, Message, NoReply, VlmcarError
 
 pytest.importorskip("openai")
+pytestmark = pytest.mark.usefixtures("waits")
 
 HELLO = [Message("user", "What is it?")]
 QUESTIONS = ("Is the key held?", "Is the door open?")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with misbehaving() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    return prepare(monkeypatch)
 
 
 def ask(server: Server, behaviour: Behaviour) -> Any:
