@@ -138,7 +138,7 @@ def test_answers_that_came_before_a_failure_are_kept_and_booked(tmp_path: Path) 
     with pytest.raises(NoReply):
         CountedVLM(Backend(fails=error), tmp_path, ledger).decide([(flat(1),), (flat(2),)], ["?"])
     usage = ledger.usage("decisions", "asked")
-    assert (usage.calls, usage.answers, usage.failed, usage.cost) == (1, 1, 1, 0.5)
+    assert (usage.calls, usage.answers, usage.failed, usage.cost) == (2, 1, 1, 0.5)
     backend = Backend()
     CountedVLM(backend, tmp_path, ledger).decide([(flat(1),), (flat(2),)], ["?"])
     assert backend.decided == [1]

@@ -45,6 +45,8 @@ class CountedVLM:
         Raises:
             NoReply: as the backend does.
         """
+        if self._cache is None:
+            return self._ask(messages)
         request = {
             "vlm": dict(self.identity([image for message in messages for image in message.images])),
             "messages": [
@@ -52,8 +54,6 @@ class CountedVLM:
                 for m in messages
             ],
         }
-        if self._cache is None:
-            return self._ask(messages)
         with self._cache.lock(request):  # parallel runs ask once
             kept = self._cache.get(request)
             if kept is not None:
@@ -133,6 +133,7 @@ class CountedVLM:
         unknown = Usage(calls=1, seconds=time.perf_counter() - started)
         usage = unknown if error.spent is None else _usage_of(error.spent)
         if isinstance(error.spent, Decisions):
+            usage.calls += 1  # the one that failed is not among those that were answered
             usage.answers = int((~np.isnan(error.spent.probabilities)).sum())
         if isinstance(error, Refused):
             usage.refused += 1

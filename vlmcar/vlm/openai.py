@@ -179,9 +179,7 @@ class OpenAI:
             if one is not None:
                 probabilities[item] = one.answer
         answers = [one for one in asked if one is not None]
-        tokens = [
-            _sum([getattr(asked, f"{side}_tokens") for asked in answers]) for side in ("input", "output")
-        ]
+        tokens = [_sum([getattr(one, f"{side}_tokens") for one in answers]) for side in ("input", "output")]
         return Decisions(
             probabilities,
             model=", ".join(sorted({one.model for one in answers})) or self.model,
