@@ -32,7 +32,7 @@ def config() -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(startup_seconds=30.0, frame_seconds=0.5, memory_mb=512, batch=256)
+    return Sandbox(startup_seconds=30.0, frame_seconds=0.5, memory_mb=512, batch=256, allow_weak=False)
 
 
 @pytest.fixture(scope="session")

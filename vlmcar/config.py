@@ -31,14 +31,17 @@ _VALUES = ("stage", "seed", "results", "label", "overwrite", "levels")
 _IRRELEVANT = {
     "env": ("steps", "experts"),  # training.steps says what was used
     "training": ("checkpoint_every", "torch_threads"),
-    "sandbox": ("startup_seconds",),
+    "sandbox": ("startup_seconds", "allow_weak"),
     "vlm": (
         *("folder", "poll_seconds", "timeout_minutes", "recordings", "record", "cache", "device", "batch_size"),
         *("api_key_env", "timeout_seconds", "max_retries", "max_tokens_parameter", "parallel"),
         *("input_price", "output_price"),
         *("simulated.seconds_per_query", "simulated.dollars_per_query"),
     ),
-    "method": ("simulated.seconds_per_query", "simulated.dollars_per_query"),
+    "method": (
+        *("simulated.seconds_per_query", "simulated.dollars_per_query"),
+        *("audit_share", "audit_frames"),
+    ),
 }  # fmt: skip
 
 

@@ -139,6 +139,7 @@ def _make_program(
         console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
         return verdict
 
+    built.sandbox.level()  # refuses where programs cannot be run, before anything is asked for
     if built.vlm.record and not getattr(built.vlm, "replays", False):
         _refuse_another_recording(built)
     vlm = _start_asking(built, images, folder)

@@ -244,7 +244,7 @@ def _manifest(
         "steps": built.training.steps,
         "config_hash": config_hash(settings),
         "settings": settings,
-        "sandbox": built.sandbox.level if program else None,
+        "sandbox": built.sandbox.level() if program else None,
         "program_attempts": program.attempts if program else None,
         "vlm_calls": stored.vlm_calls if stored else 0,
         "resumed_at": [session["first_step"] for session in sessions[1:]],

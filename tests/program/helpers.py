@@ -29,9 +29,8 @@ def grey(*levels: int, shape: tuple[int, int, int] = SHAPE) -> Frames:
 
 
 def sandbox(**changes: Any) -> Sandbox:
-    return Sandbox(
-        **{"startup_seconds": 30.0, "frame_seconds": 0.02, "memory_mb": 512, "batch": 64, **changes}
-    )
+    values = {"startup_seconds": 30.0, "frame_seconds": 0.02, "memory_mb": 512, "batch": 64}
+    return Sandbox(**{**values, "allow_weak": False, **changes})
 
 
 BRIGHT = "return bool(frame.mean() > 100)"

@@ -2,18 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from vlmcar.program.errors import ProgramCrashed, ProgramTimedOut
-from vlmcar.program.judge import ProgramJudge
+from vlmcar.program.judge import ProgramJudge, Shape
+from vlmcar.program.process import Process
 from vlmcar.program.sandbox import Sandbox, Worker
 from vlmcar.types import Frames, Judge, Program
 
@@ -32,8 +29,8 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
     workers: list[Worker] = []
     original = Sandbox.start
 
-    def start(self: Sandbox, program: Program, shape: tuple[int, int, int]) -> Worker:
-        workers.append(original(self, program, shape))
+    def start(self: Sandbox, program: Program, shape: Shape, spare: Process | None = None) -> Worker:
+        workers.append(original(self, program, shape, spare))
         return workers[-1]
 
     monkeypatch.setattr(Sandbox, "start", start)
@@ -137,45 +134,3 @@ def test_close_is_final_for_processes_and_may_be_repeated(starts: list[Worker]) 
     judge.close()
     assert len(os.listdir("/proc/self/fd")) == before
     assert not os.path.exists(f"/proc/{starts[0].pid}")
-
-
-PARENT = """
-import sys
-import numpy as np
-from tests.program.helpers import grey, program
-from vlmcar.program.judge import ProgramJudge
-from vlmcar.program.sandbox import Sandbox
-
-judge = ProgramJudge(program("while frame[0, 0, 0]: pass\\nreturn True"), Sandbox(30.0, 60.0, 512, 4))
-judge.progress(grey(0), grey(0))
-print(next(iter(judge._workers.values())).pid, flush=True)
-judge.progress(grey(0), grey(int(sys.argv[1])))
-sys.stdin.read()
-"""
-
-
-@pytest.mark.parametrize("level", [0, 1])
-def test_a_killed_trainer_leaves_no_worker(level: int) -> None:
-    """Neither one that waits for a request (0), nor one in an endless loop (1)."""
-    command = [sys.executable, "-c", PARENT, str(level)]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
-    ) as parent:
-        assert parent.stdout is not None
-        worker = int(parent.stdout.readline())
-        time.sleep(0.2)
-        assert alive(worker)
-        parent.kill()
-    deadline = time.monotonic() + 2
-    while alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(worker)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie, left to whoever inherited it, does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
-from vlmcar.program.errors import ProgramCrashed, ProgramScreened, ProgramTimedOut, readable
+from vlmcar.program.errors import (
+    ProgramAnsweredWrongly,
+    ProgramCrashed,
+    ProgramError,
+    ProgramImpure,
+    ProgramScreened,
+    ProgramTimedOut,
+    readable,
+)
 from vlmcar.program.sandbox import Worker
 from vlmcar.types import ConfigError, Frames, Program, SubTask, VlmcarError
 
@@ -75,9 +82,9 @@ def test_allowed_types(start: Start, good: str) -> None:
 )
 def test_anything_else_is_no_answer(start: Start, answer: str, words: str) -> None:
     worker = start(program("return True", f"return {answer} if frame[0, 0, 0] == 9 else True"))
-    with pytest.raises(ProgramCrashed) as caught:
+    with pytest.raises(ProgramAnsweredWrongly) as caught:
         worker.run(grey(0, 0, 0), grey(0, 9, 0))
-    assert (caught.value.kind, caught.value.subtask, caught.value.index) == ("crashed", "second", 1)
+    assert (caught.value.kind, caught.value.subtask, caught.value.index) == ("answered_wrongly", "second", 1)
     assert f"returned {words}" in str(caught.value)
     assert "bool, or a float in [0, 1]" in str(caught.value)
     np.testing.assert_array_equal(worker.run(grey(0), grey(0)), [[1, 1]])  # still serves
@@ -121,8 +128,8 @@ def test_text_of_the_program_is_one_printable_line(start: Start) -> None:
 def test_module_body_errors(start: Start) -> None:
     with pytest.raises(ProgramCrashed, match="while loading, line 4: NameError: name 'missing'"):
         start(program("return True", head="x = missing"))
-    with pytest.raises(ProgramTimedOut, match="startup_seconds=2") as caught:
-        start(program("return True", head="while True: pass"), startup_seconds=2.0)
+    with pytest.raises(ProgramTimedOut, match=r"1 s \+ 1 frame \* frame_seconds=0.02 of CPU time") as caught:
+        start(program("return True", head="while True: pass"))
     assert caught.value.subtask is None
     assert caught.value.index is None
 
@@ -156,11 +163,9 @@ def test_deep_recursion(start: Start) -> None:
 @pytest.mark.parametrize(
     ("death", "words"),
     [
-        ("import os; os.abort()", "SIGABRT"),
+        ("import os; os.abort()", "made a system call that programs may not make"),
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
         ("import os; os._exit(0)", "exit code 0"),
-        # Closing the pipe is enough: whether it then exits or is killed is a race.
-        ("import os; os.closerange(3, 100); os._exit(3)", "exit code 3|SIGKILL"),
     ],
 )
 def test_death_of_the_process_is_a_crash(start: Start, death: str, words: str) -> None:
@@ -170,56 +175,6 @@ def test_death_of_the_process_is_a_crash(start: Start, death: str, words: str) -
     assert (caught.value.subtask, caught.value.index) == ("second", 0)
     assert not worker.alive
     assert not os.path.exists(f"/proc/{worker.pid}")
-
-
-@pytest.mark.usefixtures("unscreened")
-@pytest.mark.parametrize(
-    ("forgery", "words"),
-    [
-        ("b'x' * 40", "not an answer"),
-        ("protocol.RESPONSE.pack(nonce ^ 1, protocol.JUDGED, 1, 1, 4) + bytes(4)", "not an answer"),
-        ("b'x' * 100_000", "not an answer"),
-        ("protocol.RESPONSE.pack(nonce, protocol.JUDGED, 1, 1, 4) + b'\\0\\0\\0\\x40'", "outside"),  # 2.0
-        ("protocol.RESPONSE.pack(nonce, protocol.JUDGED, 2, 1, 8) + bytes(8)", "not an answer"),
-        ("protocol.RESPONSE.pack(nonce, protocol.FAILED, 7, 0, 0)", "not an answer"),
-        ("protocol.RESPONSE.pack(nonce, protocol.FAILED, 0, 0, 2**31)", "not an answer"),
-        ("protocol.RESPONSE.pack(nonce, 77, 0, 0, 0)", "not an answer"),
-    ],
-)
-def test_forged_answers_are_refused(start: Start, forgery: str, words: str) -> None:
-    """The program finds the pipe and the nonce in its caller's frame and writes there itself."""
-    body = f"""
-        import os, sys
-        import __main__ as protocol
-        serve = sys._getframe(3).f_locals
-        nonce = serve["nonce"]
-        data = {forgery}
-        while data:
-            data = data[os.write(serve["responses"], data):]
-        return True
-    """
-    worker = start(program(textwrap.dedent(body).strip()))
-    with pytest.raises(ProgramCrashed, match=words):
-        worker.run(grey(0), grey(0))
-    assert not worker.alive
-
-
-@pytest.mark.usefixtures("unscreened")
-def test_a_second_answer_kills_at_the_next_request(start: Start) -> None:
-    body = """
-        import os, sys
-        import __main__ as protocol
-        serve = sys._getframe(3).f_locals
-        answer = protocol.RESPONSE.pack(serve["nonce"], protocol.JUDGED, 1, 1, 4) + bytes(4)
-        os.write(serve["responses"], answer)
-        return True
-    """
-    worker = start(program(textwrap.dedent(body).strip()))
-    assert worker.run(grey(0), grey(0)) == 0  # the one it wrote itself: no more than it could have returned
-    time.sleep(0.1)
-    with pytest.raises(ProgramCrashed, match="without being asked"):
-        worker.run(grey(0), grey(0))
-    assert not worker.alive
 
 
 def test_in_place_edits_stay_in_the_call(start: Start) -> None:
@@ -232,25 +187,7 @@ def test_in_place_edits_stay_in_the_call(start: Start) -> None:
         assert worker.run(initial, frames).all()
     assert (initial == 20).all()
     assert (frames == 50).all()
-    assert (worker._shared.images[:3] == 50).all()
-
-
-@pytest.mark.usefixtures("unscreened")
-def test_shared_frames_cannot_be_written_by_the_worker(start: Start) -> None:
-    """Neither through the view, nor by mapping the memory again, nor by resizing it."""
-    body = """
-        import sys, ctypes
-        images = sys._getframe(2).f_locals["images"]
-        try:
-            images.setflags(write=True)
-        except ValueError:
-            page = images.ctypes.data // 4096 * 4096
-            return ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), ctypes.c_size_t(4096), 3) == -1
-        return False
-    """
-    worker = start(program(textwrap.dedent(body).strip()))
-    assert worker.run(grey(0), grey(7)) == 1
-    assert (worker._shared.images[0] == 7).all()
+    assert (worker.process.shared.images[:3] == 50).all()
 
 
 def test_chunks_equal_one_by_one(start: Start) -> None:
@@ -311,57 +248,6 @@ def test_screened_source_is_never_run(start: Start, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-@pytest.mark.usefixtures("unscreened")
-def test_files_cannot_grow_even_unscreened(start: Start, tmp_path: Path) -> None:
-    target = tmp_path / "written.bin"
-    worker = start(program(f"with open('{target}', 'wb', buffering=0) as f: f.write(b'x')\nreturn True"))
-    with pytest.raises(ProgramCrashed, match="File too large"):
-        worker.run(grey(0), grey(0))
-    assert target.read_bytes() == b""
-
-
-@pytest.mark.usefixtures("unscreened")
-def test_nothing_of_the_trainer_comes_along(
-    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """No environment variable, no descriptor, no module path, no working directory."""
-    monkeypatch.setenv("WANDB_API_KEY", "secret")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    body = """
-        import os, sys
-        fds = set(os.listdir("/proc/self/fd"))
-        raise ValueError(
-            f"{len(fds) - 1} fds in {os.getcwd()}, leader {os.getsid(0) == os.getpid()}, "
-            f"vlmcar {[name for name in sys.modules if name.startswith('vlmcar')]}, "
-            f"key {os.environ.get('WANDB_API_KEY')}, path {%r in sys.path}"
-        )
-    """
-    with open(os.devnull) as held:
-        os.set_inheritable(held.fileno(), True)
-        worker = start(program(textwrap.dedent(body % str(tmp_path)).strip()))
-        with pytest.raises(ProgramCrashed) as caught:
-            worker.run(grey(0), grey(0))
-    # stdin, stdout and stderr on /dev/null, and the two pipes
-    assert "ValueError: 5 fds in /, leader True, vlmcar [], key None, path False" in caught.value.detail
-    assert b"secret" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
-
-
-def test_limits_and_level(start: Start) -> None:
-    worker = start(program(BRIGHT), memory_mb=256)
-    limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
-    for name in ("Max core file size", "Max file size", "Max processes", "Max locked memory"):
-        (line,) = [line for line in limits if line.startswith(name)]
-        assert line.removeprefix(name).split()[:2] == ["0", "0"], line
-    status = Path(f"/proc/{worker.pid}/status").read_text()
-    assert "NoNewPrivs:\t1" in status
-    assert "Threads:\t1\n" in status
-    (space,) = [line for line in limits if line.startswith("Max address space")]
-    (size,) = [line for line in status.splitlines() if line.startswith("VmSize")]
-    headroom = int(space.split()[3]) / 2**20 - int(size.split()[1]) / 2**10
-    assert 200 < headroom <= 256
-    assert sandbox().level == "process"
-
-
 def test_wrong_frames_are_the_callers_error(start: Start) -> None:
     worker = start(program(BRIGHT))
     with pytest.raises(VlmcarError, match="float32"):
@@ -373,50 +259,6 @@ def test_wrong_frames_are_the_callers_error(start: Start) -> None:
     assert worker.alive
 
 
-def test_close_twice_and_no_leaks() -> None:
-    def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
-
-    before, pids = descriptors(), []
-    for _ in range(20):
-        worker = sandbox().start(program(BRIGHT), SHAPE)
-        pids.append(worker.pid)
-        worker.run(grey(0), grey(0))
-        worker.close()
-        worker.close()
-    assert descriptors() == before
-    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}")]  # a zombie would still be there
-
-
-@pytest.mark.usefixtures("unscreened")
-def test_what_the_worker_started_dies_with_it(start: Start) -> None:
-    body = "import os, time\nif os.fork() == 0: time.sleep(60)\nreturn True"
-    worker = start(program(body))
-    try:
-        worker.run(grey(0), grey(0))
-    except ProgramCrashed:
-        pytest.skip("RLIMIT_NPROC already refuses the fork to this user")
-    assert len(session(worker.pid)) == 2
-    worker.close()
-    deadline = time.monotonic() + 2
-    while session(worker.pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert session(worker.pid) == []
-
-
-def session(leader: int) -> list[int]:
-    """Living processes of a session, zombies that wait for another parent aside."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if entry.isdigit() and int(fields[3]) == leader and fields[0] != "Z":
-            found.append(int(entry))
-    return found
-
-
 def test_interrupt_closes_the_worker(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-C an answer may still be under way: the worker must not serve again."""
     worker = start(program(BRIGHT))
@@ -424,16 +266,23 @@ def test_interrupt_closes_the_worker(start: Start, monkeypatch: pytest.MonkeyPat
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker, "_response", interrupt)
+    monkeypatch.setattr(worker.process, "_receive", interrupt)
     with pytest.raises(KeyboardInterrupt):
         worker.run(grey(0), grey(0))
     assert not worker.alive
 
 
 @pytest.mark.parametrize(
-    "error", [ProgramCrashed("x", "first", 3), ProgramTimedOut("x"), ProgramScreened(["a", "b"])]
+    "error",
+    [
+        ProgramCrashed("x", "first", 3),
+        ProgramTimedOut("x"),
+        ProgramAnsweredWrongly("x"),
+        ProgramScreened(["a", "b"]),
+        ProgramImpure(9, 2),
+    ],
 )
-def test_errors_survive_pickling(error: ProgramCrashed) -> None:
+def test_errors_survive_pickling(error: ProgramError) -> None:
     """joblib brings them back from another process."""
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error)
@@ -455,9 +304,3 @@ def test_errors_survive_pickling(error: ProgramCrashed) -> None:
 def test_nonsense_values_are_refused(changes: dict[str, float], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         sandbox(**changes)
-
-
-def test_other_systems_are_told(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(VlmcarError, match="Linux only"):
-        start(program(BRIGHT))

@@ -109,7 +109,7 @@ def test_a_right_program_is_accepted_with_a_row_for_each_measurement(
             "return not cells.any()",
             "return int(not cells.any())",
             {("runs_without_error", None), ("expert_completes", None)},
-            "got an error: program crashed in 'pick_up_key'",
+            "got an error: program answered wrongly in 'pick_up_key'",
         ),
     ],
     ids=["fires at the start", "never fires", "crashes", "answers with an int"],
@@ -137,7 +137,7 @@ def test_an_endless_program_is_a_time_out(
     quick = replace(sandbox, frame_seconds=0.01)
     verdict = verify(doorkey, endless, quick, feedback_experts=1, feedback_randoms=1)
     assert not verdict.accepted
-    assert "timed out" in verdict.feedback
+    assert "- expert episodes: 0 of 1 complete, 1 with an error (1 timed out)" in verdict.feedback
 
 
 def test_a_program_that_any_change_completes_is_caught_by_random_play(
@@ -164,14 +164,16 @@ def test_a_program_that_stops_before_the_task_is_done_is_rejected(
 
 
 def test_a_program_with_a_memory_is_rejected(
-    doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox
+    doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Right in the episodes that are seen in order; after some more calls it says that the door is open."""
-    source = doorkey_program.source.replace("CELL = 32", "CELL = 32\nSEEN = []", 1)
+    """Right in episodes that are seen in order; where the agent jumps from frame to frame, the door is open."""
+    monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())  # it does not let a library be changed
+    source = changed(doorkey_program, "CELL = 32", "CELL = 32\nSEEN = np.__dict__.setdefault('seen', {})").source
     source = source.replace(
         "    row, column = _door(initial)\n    cell = frame",
-        "    if (initial == frame).all():\n        SEEN.clear()\n    SEEN.append(1)\n"
-        "    if len(SEEN) > 15:\n        return True\n    row, column = _door(initial)\n    cell = frame",
+        "    now, before = _agent(frame), SEEN.get('agent')\n    SEEN['agent'] = now\n"
+        "    if (initial != frame).any() and before and max(np.abs(np.subtract(now, before))) > 1:\n"
+        "        return True\n    row, column = _door(initial)\n    cell = frame",
     )
     verdict = verify(doorkey, replace(doorkey_program, source=source), sandbox)
     assert ("same_answers", None) in failed(verdict)

@@ -21,7 +21,7 @@ class ProgramError(VlmcarError):
     """A program gave no answer; the message is one line that a VLM can act on.
 
     Attributes:
-        kind: ``screened``, ``crashed`` or ``timed_out``: three different verdicts.
+        kind: ``screened``, ``crashed``, ``timed_out`` or ``answered_wrongly``: four different verdicts.
         subtask: name of the sub-task whose function was running; None where none was or it is not known.
         index: which item of the batch, from 0; None likewise.
     """
@@ -65,3 +65,28 @@ class ProgramTimedOut(ProgramError):
 
     kind = "timed_out"
     _verb = "timed out"
+
+
+class ProgramAnsweredWrongly(ProgramError):
+    """The program returned something that is no answer, or another answer for the same frames."""
+
+    kind = "answered_wrongly"
+    _verb = "answered wrongly"
+
+
+class ProgramImpure(ProgramAnsweredWrongly):
+    """Frames were judged again and got other answers: what was learned from the answers is worth nothing.
+
+    Attributes:
+        replayed: frames that were judged again.
+        different: of which got another answer, or none.
+    """
+
+    def __init__(self, replayed: int, different: int) -> None:
+        super().__init__(
+            f"{different} of {replayed} frames got another answer, or none, when a fresh process judged them again in "
+            "another order: it depends on more than the two frames"
+        )
+        self.args = (replayed, different)  # what unpickling in another process passes back
+        self.replayed = replayed
+        self.different = different

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from vlmcar.program.errors import ProgramError
 from vlmcar.program.frames import batches, digest
+from vlmcar.program.process import Process
 from vlmcar.program.sandbox import Sandbox, Worker
-from vlmcar.types import Frames, Program
+from vlmcar.types import Frames, Program, VlmcarError
 
 Shape = tuple[int, int, int]
 
@@ -21,8 +22,9 @@ class ProgramJudge:
     """Judges frames with one program; implements `vlmcar.types.Judge`.
 
     A program is pure, so a pair (initial, frame) seen before is answered from memory. The worker starts
-    with the first call, when the frame shape is known; a new shape gets its own. After `close`, another
-    call starts again. Not for use from two threads; a worker ends with the thread that started it.
+    with the first call, when the frame shape is known; a new shape gets its own. Beside it a spare process waits
+    without a program, so that one that is lost is replaced within milliseconds. After `close`, another call
+    starts again. Not for use from two threads; a worker ends with the thread that started it.
 
     Attributes:
         frames_judged: pairs that the program was run on.
@@ -30,17 +32,28 @@ class ProgramJudge:
         seconds: wall time spent in `progress`.
     """
 
-    def __init__(self, program: Program, sandbox: Sandbox, remember: int = 50_000) -> None:
-        """Start nothing yet; keep at most ``remember`` answers, the least recently used leave first."""
+    def __init__(
+        self, program: Program, sandbox: Sandbox, remember: int = 50_000, hot_spare: bool = True
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            program: what judges.
+            sandbox: how it is run.
+            remember: answers kept at most; the least recently used leave first.
+            hot_spare: keep a spare process; worth it for more than a few seconds of judging.
+        """
         self.program = program
         self.sandbox = sandbox
         self.remember = remember
+        self.hot_spare = hot_spare
         self.num_subtasks = len(program.subtasks)
         self.frames_judged = 0
         self.frames_remembered = 0
         self.seconds = 0.0
         self._memory: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._workers: dict[Shape, Worker] = {}
+        self._spares: dict[Shape, Process] = {}
 
     def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
         """Progress of each sub-task on each frame.
@@ -66,7 +79,10 @@ class ProgramJudge:
         """Kill the workers and forget the answers; safe to call twice."""
         for worker in self._workers.values():
             worker.close()
+        for spare in self._spares.values():
+            spare.close()
         self._workers.clear()
+        self._spares.clear()
         self._memory.clear()
 
     def __enter__(self) -> ProgramJudge:
@@ -126,8 +142,19 @@ class ProgramJudge:
     def _worker(self, shape: Shape) -> Worker:
         worker = self._workers.get(shape)
         if worker is None or not worker.alive:
-            worker = self._workers[shape] = self.sandbox.start(self.program, shape)
+            worker = self._workers[shape] = self.sandbox.start(self.program, shape, self._spare(shape))
+            if self.hot_spare:
+                self._spares[shape] = self.sandbox.spawn(shape)
         return worker
+
+    def _spare(self, shape: Shape) -> Process | None:
+        spare = self._spares.pop(shape, None)
+        if spare is not None:
+            try:
+                spare.ready(self.sandbox.startup_seconds)
+            except VlmcarError:  # it was lost while it waited; a fresh one may do
+                return None
+        return spare
 
     def _keep(self, judged: dict[bytes, NDArray[np.float32]]) -> None:
         self._memory.update(judged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vlmcar.types import VLM, Judge, JudgedBy, Material
+from vlmcar.types import VLM, ConfigError, Judge, JudgedBy, Material
 
 
 @dataclass
@@ -13,16 +13,28 @@ class CodeAsReward:
 
     name: str
     env_reward: float
+    audit_share: float
+    """Fraction of the frames judged in training that are judged again later."""
+    audit_frames: int
+    """So many are collected, and then judged again, shuffled, by a fresh process."""
 
     needs = "program"
     asks_vlm = False
     ask_every = 1
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.audit_share <= 1:
+            raise ConfigError(f"method.audit_share={self.audit_share} must be a fraction from 0 to 1")
+        if not 1 <= self.audit_frames <= 4096:
+            raise ConfigError(
+                f"method.audit_frames={self.audit_frames} must be 1 to 4096: so many are kept in memory"
+            )
+
     def judged_by(self, vlm: VLM) -> JudgedBy:
         return JudgedBy(vlm.name, "programs")
 
     def judge(self, material: Material) -> Judge:
-        from vlmcar.program.judge import ProgramJudge
+        from vlmcar.program.audit import AuditedJudge
 
         assert material.program is not None
-        return ProgramJudge(material.program, material.sandbox)
+        return AuditedJudge(material.program, material.sandbox, self.audit_share, self.audit_frames)

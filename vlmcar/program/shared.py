@@ -6,13 +6,15 @@ import fcntl
 import math
 import mmap
 import os
+import sys
+import tempfile
 from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.program.frames import digest
-from vlmcar.program.worker import image_offset, shared_bytes
+from vlmcar.program.worker.protocol import image_offset, shared_bytes
 from vlmcar.types import Frames, VlmcarError
 
 F_SEAL_FUTURE_WRITE = 0x10
@@ -22,17 +24,18 @@ F_SEAL_FUTURE_WRITE = 0x10
 class SharedMemory:
     """An anonymous file, mapped here for writing; the worker gets `fd`.
 
-    Sealed against resizing, because a worker that shrank it would crash the trainer at the next access.
-    With ``writable=False`` also against every later writable mapping, the worker's included.
+    On Linux sealed against resizing, because a worker that shrank it would crash the trainer at the next access,
+    and with ``writable=False`` against every later writable mapping, the worker's included.
     """
 
     def __init__(self, size: int, writable: bool) -> None:
-        self.fd = os.memfd_create("vlmcar", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.fd = _anonymous_file()
         try:
             os.ftruncate(self.fd, size)
             self.map = mmap.mmap(self.fd, size)
-            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals | (0 if writable else F_SEAL_FUTURE_WRITE))
+            if sys.platform == "linux":
+                seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+                fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals | (0 if writable else F_SEAL_FUTURE_WRITE))
         except OSError as error:
             os.close(self.fd)
             raise VlmcarError(
@@ -49,6 +52,13 @@ class SharedMemory:
         self.release_fd()
         with suppress(BufferError):  # a traceback still holds an array over it; unmapped with that array
             self.map.close()
+
+
+def _anonymous_file() -> int:
+    if sys.platform == "linux":
+        return os.memfd_create("vlmcar", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with tempfile.TemporaryFile() as file:  # has no name once it is open
+        return os.dup(file.fileno())
 
 
 class SharedFrames(SharedMemory):

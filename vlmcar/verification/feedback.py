@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -91,9 +92,8 @@ def _summary(program: Program, episodes: Sequence[Episode], limits: Limits) -> s
         "random episodes complete all of them. Found:"
     ]
     for name, group in (("expert", experts), ("random", randoms)):
-        errors = sum(e.error is not None for e in group)
         complete = sum(e.complete for e in group)
-        lines.append(f"- {name} episodes: {complete} of {len(group)} complete, {errors} with an error")
+        lines.append(f"- {name} episodes: {complete} of {len(group)} complete, {_errors(group)}")
         for k, subtask in enumerate(program.subtasks):
             reached = sum(e.done_at[k] is not None for e in group)
             at_start = sum(e.done_at_start[k] for e in group)
@@ -101,6 +101,13 @@ def _summary(program: Program, episodes: Sequence[Episode], limits: Limits) -> s
                 f"  - `{subtask.name}`: done in order in {reached}, already done on frame 0 in {at_start}"
             )
     return "\n".join(lines)
+
+
+def _errors(episodes: Sequence[Episode]) -> str:
+    """How many, and of which kinds: ``3 with an error (2 crashed, 1 timed out)``."""
+    kinds = Counter(episode.error.kind.replace("_", " ") for episode in episodes if episode.error is not None)
+    named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{kinds.total()} with an error" + (f" ({named})" if named else "")
 
 
 def _failures(program: Program, episodes: Sequence[Episode], limits: Limits) -> Iterator[Failure]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlmcar.program.errors import ProgramError
+from vlmcar.program.audit import Judged, replay
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.program.sandbox import Sandbox
 from vlmcar.types import Check, ConfigError, Frame, Program, Task, Verdict
@@ -114,19 +114,14 @@ class Verification:
         """Judge frames of all episodes again, shuffled, in a fresh process: purity is part of the contract."""
         answered = [episode for episode in episodes if episode.progress is not None]
         places = [(e, t) for e, episode in enumerate(answered) for t in range(len(episode.trajectory.frames))]
-        chosen = np.random.default_rng(0).permutation(len(places))[: self.replayed_frames]
-        same: list[bool] = []
-        with ProgramJudge(program, sandbox) as judge:
-            for number in chosen:
-                e, t = places[number]
-                frames = answered[e].trajectory.frames
-                try:
-                    again = judge.progress(frames[:1], frames[t : t + 1])[0]
-                except ProgramError:
-                    same.append(False)
-                else:
-                    same.append(bool(np.array_equal(again, answered[e].progress[t])))
-        rate = float(np.mean(same)) if same else 1.0  # nothing was answered, which has its own failed row
+        rng = np.random.default_rng(0)
+        chosen = rng.permutation(len(places))[: self.replayed_frames]
+        judged = []
+        for e, t in (places[number] for number in chosen):
+            frames = answered[e].trajectory.frames
+            judged.append(Judged(frames[0], frames[t], answered[e].progress[t]))
+        same = replay(program, sandbox, judged, rng)
+        rate = float(same.mean()) if judged else 1.0  # nothing was answered, which has its own failed row
         return Check("same_answers", None, which, len(same), rate, ">= 1", rate >= 1)
 
     def _fast_enough(self, which: str, milliseconds: float, count: int) -> Check:
@@ -140,7 +135,7 @@ class Verification:
         seeds = self.seeds(which)
         experts = getattr(self, f"{which}_experts")
         episodes: list[Episode] = []
-        with ProgramJudge(program, sandbox) as judge:
+        with ProgramJudge(program, sandbox, hot_spare=False) as judge:
             for number, seed in enumerate(seeds):
                 expert = number < experts
                 trajectory = task.expert(seed) if expert else task.random(seed, self.random_steps)

@@ -1,0 +1,109 @@
+"""Judges frames again, later and elsewhere: a pure program gives the answers that it gave.
+
+Screening and a fresh namespace for every frame leave a program few places to keep state in; this finds what they
+do not know of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlmcar.program.errors import ProgramError, ProgramImpure
+from vlmcar.program.judge import ProgramJudge
+from vlmcar.program.sandbox import Sandbox
+from vlmcar.types import Frame, Frames, Program
+
+LARGEST_BATCH = 16
+
+
+class Judged(NamedTuple):
+    """A frame that has been judged before."""
+
+    initial: Frame
+    frame: Frame
+    answer: NDArray[np.float32]
+    """(num_subtasks,)"""
+
+
+def replay(
+    program: Program, sandbox: Sandbox, judged: Sequence[Judged], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Whether each frame gets its answer again: in a fresh process, in another order, in batches of other sizes.
+
+    An error is another answer.
+
+    Returns:
+        bool (len(judged),)
+    """
+    same = np.zeros(len(judged), np.bool_)
+    order = rng.permutation(len(judged)).tolist()
+    with ProgramJudge(program, sandbox, hot_spare=False) as judge:
+        while order:
+            shape = judged[order[-1]].frame.shape
+            batch = [order.pop()]
+            size = rng.integers(1, LARGEST_BATCH + 1)
+            while order and len(batch) < size and judged[order[-1]].frame.shape == shape:
+                batch.append(order.pop())
+            try:
+                answers = judge.progress(
+                    np.stack([judged[item].initial for item in batch]),
+                    np.stack([judged[item].frame for item in batch]),
+                )
+            except ProgramError as error:
+                order += (
+                    batch[: error.index] + batch[(error.index or 0) + 1 :]
+                )  # all but the one that it is about
+                continue
+            for item, answer in zip(batch, answers, strict=True):
+                same[item] = np.array_equal(answer, judged[item].answer)
+    return same
+
+
+class AuditedJudge(ProgramJudge):
+    """A `ProgramJudge` that replays a sample of what it judges, as training goes on.
+
+    Attributes:
+        frames_audited: frames that were judged again, all with the same answers.
+    """
+
+    def __init__(self, program: Program, sandbox: Sandbox, share: float, frames: int) -> None:
+        """Collect this ``share`` of all frames; replay whenever there are this many ``frames``."""
+        super().__init__(program, sandbox)
+        self.share = share
+        self.frames = frames
+        self.frames_audited = 0
+        self._kept: list[Judged] = []
+        self._rng = np.random.default_rng()  # unseeded: a program must not be able to know which frames
+
+    def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        """As `ProgramJudge.progress`.
+
+        Raises:
+            ProgramImpure: besides, an earlier frame got another answer now.
+        """
+        answers = super().progress(initial, frames)
+        for item in np.flatnonzero(self._rng.random(len(frames)) < self.share):
+            self._kept.append(Judged(initial[item].copy(), frames[item].copy(), answers[item].copy()))
+        if len(self._kept) >= self.frames:
+            self.audit()
+        return answers
+
+    def audit(self) -> None:
+        """Replay what has been collected.
+
+        Raises:
+            ProgramImpure: a frame got another answer.
+        """
+        kept, self._kept = self._kept, []
+        same = replay(self.program, self.sandbox, kept, self._rng)
+        if not same.all():
+            raise ProgramImpure(len(kept), int((~same).sum()))
+        self.frames_audited += len(kept)
+
+    def close(self) -> None:
+        super().close()
+        self._kept.clear()
