@@ -62,7 +62,7 @@ def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
     result = json.loads((folder / "result.json").read_text())
     assert result["method"] == "vlmcar"
     assert result["judge"] == "programs"
-    assert result["sandbox"] == "process"
+    assert result["sandbox"].startswith("seccomp")  # with landlock where the kernel has it
     assert result["final_episodes"] == 4
     assert result["vlm_calls"] >= 3
     assert result["program_attempts"] >= 1

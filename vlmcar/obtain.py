@@ -53,6 +53,7 @@ def obtain_program(built: Components, console: Console) -> StoredProgram:
     folder = store.folder(built.env.id, built.vlm.name, _ingredients(built, images))
     stored = store.get(folder)
     if stored is not None:
+        _refuse_rejected(stored)
         console.say(f"program {stored.program.hash}, accepted earlier: {folder / 'program.py'}")
     else:
 
@@ -103,6 +104,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
             f"{folder} holds no accepted program for these settings; stage=generate makes one, or copy "
             "<results>/programs from where it was made"
         )
+    _refuse_rejected(stored)
     verdict: Verdict = built.verification.verify(stored.program, built.env, built.sandbox)
     for check in verdict.checks:
         about = f"{check.name} ({check.subtask})" if check.subtask else check.name
@@ -216,6 +218,18 @@ def say_spent(ledger: Ledger, purpose: str, console: Console) -> None:
 def _rejection(folder: Path) -> Path:
     """Says why no program came out; runs that waited for it fail with the same words instead of asking again."""
     return folder / "rejected.txt"
+
+
+def _refuse_rejected(stored: StoredProgram) -> None:
+    """A program that was accepted, and then did in training what verification had not seen it do."""
+    for check in stored.verdict.checks:
+        if not check.passed:
+            raise VlmcarError(
+                f"program {stored.program.hash} was accepted and has been rejected since: {check.name} in "
+                f"{check.trajectories} measured {check.measured:.4g} of {check.count}, asked {check.threshold}. Remove "
+                f"{stored.folder} to have a program made again (with vlm.cache=false, or the VLM's kept answers make the "
+                "same one)"
+            )
 
 
 def _record(stored: StoredProgram, built: Components) -> Path:

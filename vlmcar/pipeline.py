@@ -16,11 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path
 from vlmcar.measure import measure_agreement, read_truths
 from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, say_spent, verify_again
+from vlmcar.program.errors import ProgramError, ProgramImpure
 from vlmcar.record.console import Console
 from vlmcar.record.folder import ANSWERS, CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.record.manifest import provenance
 from vlmcar.training.evaluate import Evaluations
-from vlmcar.types import ConfigError, Judge, JudgedBy, Material, TruthJudge
+from vlmcar.types import Check, ConfigError, Judge, JudgedBy, Material, TruthJudge
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.counted import CountedVLM
 from vlmcar.vlm.ledger import Ledger
@@ -83,6 +84,10 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
             result = {**manifest, **_train(built, folder, console, judge, first, spent.entries)}
             result["vlm_ledger"] = _whole_ledger(stored, spent)
             result["vlm_calls"] += sum(spent.usage("decisions", how).calls for how in ("asked", "projected"))
+        except ProgramError as error:
+            assert isinstance(stored, StoredProgram)
+            _mark(folder, manifest, stored, built.logger, error)
+            raise
         finally:
             if judge is not None:
                 judge.close()
@@ -98,6 +103,18 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
     say_spent(spent, "decisions", console)
 
 
+def _mark(
+    folder: RunFolder, manifest: Mapping[str, Any], stored: StoredProgram, logger: Any, error: ProgramError
+) -> None:
+    """Say in the run's folder what its program did; one that is not pure shall train nobody else, either."""
+    folder.write_json(MANIFEST, {**manifest, "program_error": str(error)})
+    logger.text("program/error", str(error))
+    if isinstance(error, ProgramImpure):
+        same = 1 - error.different / error.replayed
+        check = Check("replay_audit", None, "training", error.replayed, same, ">= 1", False)
+        ProgramStore.reject(stored, check)
+
+
 def _of_training(success: float | None) -> str:
     return "" if success is None else f" on unseen levels, {success:.0%} on training levels"
 
@@ -107,7 +124,7 @@ def _first_step(folder: RunFolder, stored: StoredProgram | StoredSubTasks | None
     before = folder.read_json(MANIFEST) or {}
     if any(key in before and before[key] != value for key, value in _judged_what(stored).items()):
         console.say("the checkpoint was trained on other sub-tasks or another program: starting again")
-        folder.clear(keep_ledger=True)
+        folder.clear(same_run=True)
         return 0
     steps = folder.checkpoint_steps()
     assert steps is not None
@@ -126,6 +143,7 @@ def _train(
     """Train and evaluate; the numbers of ``result.json``."""
     import numpy as np
 
+    from vlmcar.program.audit import AuditedJudge
     from vlmcar.record.recorder import RunRecorder
     from vlmcar.reward.vector import RewardVecEnv
     from vlmcar.training.evaluate import Evaluator
@@ -149,6 +167,8 @@ def _train(
         trained = train(
             built.training, built.algorithm, rewarded, evaluator, recorder, built.seed, checkpoint
         )
+        if isinstance(judge, AuditedJudge):
+            judge.audit()
     finally:
         recorder.keep_spent()
         evaluator.close()
@@ -179,7 +199,16 @@ def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]
 def _judged(judge: Judge | TruthJudge) -> dict[str, Any]:
     """How much the judge was asked in this session, where it counts that."""
     counters = getattr(judge, "queries", judge)
-    names = ("frames_judged", "frames_remembered", "frames_unasked", "answers_unclear", "seconds")
+    names = (
+        *(
+            "frames_judged",
+            "frames_remembered",
+            "frames_audited",
+            "frames_unasked",
+            "answers_unclear",
+            "seconds",
+        ),
+    )
     return {name: getattr(counters, name) for name in names if hasattr(counters, name)}
 
 
@@ -246,6 +275,7 @@ def _manifest(
         "settings": settings,
         "sandbox": built.sandbox.level() if program else None,
         "program_attempts": program.attempts if program else None,
+        "program_error": None,
         "vlm_calls": stored.vlm_calls if stored else 0,
         "resumed_at": [session["first_step"] for session in sessions[1:]],
         "wandb_id": before.get("wandb_id") or secrets.token_hex(6),

@@ -40,7 +40,7 @@ def write_run(
         "config_hash": "aaaa1111",
         "git": {"commit": "0123456789abcdef", "dirty": False},
         "packages": {"numpy": "1.26.4"},
-        "sandbox": "process" if programs else None,
+        "sandbox": "seccomp+landlock" if programs else None,
         "machine": "Linux, 2 cores",
         "command": f"python run.py -m env={env} seed=0,1,2",
         "started": "2025-01-01T00:00:00",

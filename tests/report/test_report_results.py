@@ -65,7 +65,7 @@ def test_table_values(run, results):
         "steps per second": "1,401",
         "VLM calls": "3",
         "program attempts": "1",
-        "sandbox": "process",
+        "sandbox": "seccomp+landlock",
         "unfinished runs": "1",
     }
     assert (sparse["steps to 90 %"], sparse["reached 90 %"]) == ("> 20k", "1 of 3")

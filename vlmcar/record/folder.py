@@ -70,17 +70,19 @@ class RunFolder:
             return "complete"
         if self.checkpoint_steps() is not None:
             return "resume"
-        self.clear(keep_ledger=True)
+        self.clear(same_run=True)
         return "new"
 
-    def clear(self, keep_ledger: bool = False) -> None:
+    def clear(self, same_run: bool = False) -> None:
         """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole.
 
         Args:
-            keep_ledger: the same run begins again, and what it has spent stays spent.
+            same_run: it begins again; what it has spent stays spent, and what its manifest says stands until
+                it writes another.
         """
+        kept = (MANIFEST, LEDGER) if same_run else ()
         for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS, LEDGER):
-            if name != LEDGER or not keep_ledger:
+            if name not in kept:
                 (self.path / name).unlink(missing_ok=True)
 
     @contextmanager

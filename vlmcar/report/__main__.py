@@ -13,7 +13,7 @@ from vlmcar.report.agreement import FILE as AGREEMENT
 from vlmcar.report.agreement import read_agreement, read_agreement_csv
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
-from vlmcar.report.page import WHAT_TO_RUN, mixed_settings, page, unfinished_runs
+from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
 from vlmcar.report.results import Results, read_csv, read_runs, write_csv
 from vlmcar.report.tables import plain, readable, summary
 from vlmcar.types import VlmcarError
@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 def _remarks(results: Results) -> list[str]:
     """What a reader of the table alone would miss."""
     unfinished = [f"Unfinished: {line}" for line in unfinished_runs(results)]
-    return [*(f"Warning: {line}" for line in mixed_settings(results)), *unfinished, *_left_out(results)]
+    failed = [f"Failed program: {line}" for line in failed_programs(results)]
+    warnings = [f"Warning: {line}" for line in mixed_settings(results)]
+    return [*warnings, *failed, *unfinished, *_left_out(results)]
 
 
 def _left_out(results: Results) -> list[str]:

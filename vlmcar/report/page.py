@@ -37,6 +37,7 @@ def page(
             "# Report",
             *_what_was_compared(results, command),
             *_warnings(results),
+            *_failed_programs(results),
             *_unfinished(results),
             *_left_out(results),
             *_table(table),
@@ -86,6 +87,20 @@ def unfinished_runs(results: Results) -> list[str]:
         at = last.get((run.env, run.series, run.seed))
         drawn = f"drawn up to {steps_text(at)} of {steps_text(run.steps)} steps" if at is not None else ""
         lines.append(f"{run.env}, {run.series}, seed {run.seed}: {drawn or 'no evaluation yet'}")
+    return lines
+
+
+def failed_programs(results: Results) -> list[str]:
+    """One line for each run that ended because of its program, with the other runs that learned from the same one."""
+    lines = []
+    runs = results.runs
+    for run in runs[runs["program_error"] != ""].itertuples():
+        others = runs[(runs["program_hash"] == run.program_hash) & (runs["folder"] != run.folder)]
+        also = "; ".join(f"{other.env}, {other.series}, seed {other.seed}" for other in others.itertuples())
+        lines.append(
+            f"{run.env}, {run.series}, seed {run.seed}: program `{run.program_hash}`: {one_line(run.program_error)}"
+            + (f" (the same program judged {also})" if also else "")
+        )
     return lines
 
 
@@ -140,6 +155,14 @@ def _seeds(group: pd.DataFrame) -> str:
 
 def _warnings(results: Results) -> list[str]:
     return _list("Warnings", "These curves average over more than the seed:", mixed_settings(results))
+
+
+def _failed_programs(results: Results) -> list[str]:
+    introduction = (
+        "The program of these runs crashed, timed out or answered wrongly while the agent was learning from it, which "
+        "ended the run. Results of other runs with the same program are to be doubted:"
+    )
+    return _list("Programs that failed in training", introduction, failed_programs(results))
 
 
 def _unfinished(results: Results) -> list[str]:

@@ -50,6 +50,8 @@ MANIFEST_FIELDS: dict[str, tuple[type, ...]] = {
     "command": TEXT,
     "false_positives": OPTIONAL_NUMBER,
     "false_negatives": OPTIONAL_NUMBER,
+    "program_hash": OPTIONAL_TEXT,
+    "program_error": OPTIONAL_TEXT,
 }
 RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "final_success": NUMBER,
@@ -71,13 +73,14 @@ NOT_IN_OLDER_FILES = [
     *("final_train_success", "train_steps_to_90", "train_success_rate"),  # null: any level
     *("false_positives", "false_negatives"),  # null: the judge is not simulated
     *("refused", "truncated"),  # null: counted among the failed
+    *("program_hash", "program_error"),  # null: there was no program; it did not fail
 ]
 
 RUN_COLUMNS = {
     **dict.fromkeys(["env", "method", "label", "vlm", "algorithm"], "str"),
     "seed": "int64",
     **dict.fromkeys(["judge", "config_hash", "sandbox", "commit", "dirty", "machine"], "str"),
-    **dict.fromkeys(["command", "folder", "vlm_model", "program_hash"], "str"),
+    **dict.fromkeys(["command", "folder", "vlm_model", "program_hash", "program_error"], "str"),
     "steps": "int64",
     "finished": "bool",
     **dict.fromkeys(["final_success", "final_episodes", "steps_to_90", "train_seconds"], "float64"),
@@ -213,7 +216,6 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, 
         "folder": folder.relative_to(root).as_posix(),
         "finished": (folder / "result.json").exists(),
         "vlm_model": "",
-        "program_hash": "",
     }
     spent: list[dict[str, Any]] = []
     if run["finished"]:
@@ -304,7 +306,8 @@ def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
             path, dtype=dict(columns), keep_default_na=False, na_values=numbers, float_precision="round_trip"
         )
         lacking = [name for name in NOT_IN_OLDER_FILES if name in columns and name not in frame]
-        return frame.assign(**dict.fromkeys(lacking, np.nan))[list(columns)]
+        nothing = {name: "" if columns[name] == "str" else np.nan for name in lacking}
+        return frame.assign(**nothing)[list(columns)].astype(dict(columns))
     except (OSError, ValueError, KeyError) as error:
         raise VlmcarError(
             f"{path} cannot be read ({error}); expected runs.csv and evaluations.csv of an earlier report"

@@ -76,7 +76,8 @@ class ProgramStore:
         """
         return load(folder) if (folder / "verdict.json").is_file() else None
 
-    def put(self, stored: StoredProgram) -> None:
+    @staticmethod
+    def put(stored: StoredProgram) -> None:
         """Complete an entry whose conversation already lies in its folder."""
         (stored.folder / "program.py").write_text(stored.program.source, encoding="utf-8")
         entry = {
@@ -92,6 +93,12 @@ class ProgramStore:
         temporary = stored.folder / "verdict.json.partial"
         temporary.write_text(json.dumps(entry, indent=1), encoding="utf-8")
         os.replace(temporary, stored.folder / "verdict.json")
+
+    @staticmethod
+    def reject(stored: StoredProgram, check: Check) -> None:
+        """Take back that the program was accepted: ``check`` failed afterwards."""
+        verdict = Verdict(False, (*stored.verdict.checks, check))
+        ProgramStore.put(dataclasses.replace(stored, verdict=verdict))
 
     @staticmethod
     def copy(stored: StoredProgram, run_folder: Path) -> None:
