@@ -39,9 +39,10 @@ smoke: $(READY) ## the main job in small, from generation to report, in a folder
 	$(BIN)/python -m vlmcar.report --results results/smoke --out results/smoke/report
 	test -s results/smoke/report/learning_curves.png
 
-bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judging 1,000 frames takes
+bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judging and the sandbox take
 	$(BIN)/python -m vlmcar.bench
 	$(BIN)/python -m vlmcar.bench_judges
+	$(BIN)/python -m vlmcar.bench_sandbox
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs
 	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

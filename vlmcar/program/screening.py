@@ -1,7 +1,7 @@
 """Reads a program without running it and says what breaks the contract, in words a VLM can act on.
 
 This keeps honest programs pure and gives good feedback. It is not what contains a hostile one: that is the
-worker process and its limits. Attributes are refused by name, whatever object they are taken from, so that
+locked-down worker process. Attributes are refused by name, whatever object they are taken from, so that
 ``m = np; m.random`` is no way around.
 """
 
@@ -24,6 +24,7 @@ FILES = "programs read and write nothing but the two frames"
 CLOCKS = "there is no clock and no randomness: the same frames must give the same answer"
 WINDOWS = "there is no display and no camera"
 SETTINGS = "library settings are fixed"
+UNSET = "memory that nobody has set holds anything: use np.zeros"
 INTERNALS = "interpreter and library internals are out of reach: call numpy, cv2 and math directly"
 
 BUILTINS = """
@@ -52,7 +53,8 @@ ATTRIBUTES = {
     """,
     SETTINGS: """
         setNumThreads setUseOptimized setUseOpenVX setLogLevel redirectError set_numeric_ops seterrcall
-        seterrobj
+        seterrobj geterr geterrcall geterrobj getbufsize get_printoptions masked_print_option
+        set_default_printstyle typecodes sctypes sctypeDict
     """,
     INTERNALS: """
         os sys io re ast abc types inspect pickle builtins importlib platform pathlib subprocess sysconfig
@@ -158,6 +160,8 @@ def _problems(node: ast.AST) -> Iterator[str]:
             yield f"{name!r} is not allowed (if it is your own variable, rename it): {NAMES[name]}"
         case ast.Call(func=ast.Name(id="type"), args=args) if len(args) != 1:
             yield "'type' may only be called with one argument: classes are not allowed"
+        case ast.Call(func=ast.Attribute(attr="ndarray") | ast.Name(id="ndarray")):
+            yield f"calling 'ndarray' is not allowed: {UNSET}"
         case ast.Global() | ast.Nonlocal():
             yield "'global' and 'nonlocal' are not allowed: programs keep no state, return the value instead"
         case ast.ClassDef():
