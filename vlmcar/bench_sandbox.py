@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,15 +133,18 @@ def recovery(sandbox: Sandbox, rounds: int) -> dict[str, dict[str, float]]:
     return {name: spread(values) for name, values in times.items()}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=300, help="per size (default: %(default)s)")
     parser.add_argument(
         "--starts", type=int, default=10, help="cold starts and endless loops (default: %(default)s)"
     )
+    parser.add_argument("--frame-seconds", type=float, help="instead of conf/sandbox/default.yaml's")
     parser.add_argument("--out", default="results/bench_sandbox.json", help="default: %(default)s")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     sandbox = instantiate(OmegaConf.load("conf/sandbox/default.yaml"))
+    if chosen.frame_seconds:
+        sandbox = replace(sandbox, frame_seconds=chosen.frame_seconds)
     cv2.setNumThreads(1)
     result = {
         "sandbox": sandbox.level(),

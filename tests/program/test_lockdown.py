@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
-from errno import ENOSYS, ENXIO, EPERM
+from errno import EINVAL, ENOSYS, ENXIO, EPERM
 from pathlib import Path
 
 import numpy as np
@@ -357,9 +358,16 @@ def test_a_kernel_without_seccomp_is_refused_before_anything_is_asked(
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as the trainer knows, this is a Mac: no memory files, no seals, no clock of another process, no filter."""
     monkeypatch.setattr("vlmcar.program.sandbox.LAYERS", frozenset({"limits"}))
-    monkeypatch.setattr("vlmcar.program.sandbox.platform.system", lambda: "Darwin")
-    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.delattr("os.memfd_create")
+    monkeypatch.delattr("fcntl.F_ADD_SEALS")
+
+    def no_such_clock(clock: int) -> float:
+        if clock < 0:
+            raise OSError(EINVAL, "there is no such clock")
+        return time.monotonic()
+
+    monkeypatch.setattr("vlmcar.program.process.time.clock_gettime", no_such_clock)
 
 
 @pytest.mark.usefixtures("elsewhere")

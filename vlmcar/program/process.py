@@ -229,7 +229,11 @@ class Clock:
 
     def __init__(self, pid: int, limit: Deadline) -> None:
         # The kernel's name for the CPU-time clock of another process: its complement, and 2 for "scheduled".
-        self._clock = (~pid << 3) | 2 if sys.platform == "linux" else time.CLOCK_MONOTONIC
+        self._clock = (~pid << 3) | 2
+        try:
+            time.clock_gettime(self._clock)
+        except OSError:  # not Linux, or not quite
+            self._clock = time.CLOCK_MONOTONIC
         self._limit = limit
         self._cpu, self._wall = time.clock_gettime(self._clock), time.monotonic()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import math
 import platform
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,7 +112,7 @@ def level_name(held: frozenset[str]) -> str:
 
 
 def _missing(held: frozenset[str]) -> str:
-    if sys.platform != "linux":
+    if platform.system() != "Linux":
         return f"{platform.system()} has no seccomp, which filters what a process may ask of the system"
     lacking = " and ".join(sorted(REQUIRED - held))
     return f"{lacking} did not hold on this kernel ({platform.machine()}, Linux {platform.release()})"

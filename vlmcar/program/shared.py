@@ -6,7 +6,7 @@ import fcntl
 import math
 import mmap
 import os
-import sys
+import platform
 import tempfile
 from contextlib import suppress
 
@@ -33,7 +33,7 @@ class SharedMemory:
         try:
             os.ftruncate(self.fd, size)
             self.map = mmap.mmap(self.fd, size)
-            if sys.platform == "linux":
+            if platform.system() == "Linux":
                 seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
                 fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals | (0 if writable else F_SEAL_FUTURE_WRITE))
         except OSError as error:
@@ -55,7 +55,7 @@ class SharedMemory:
 
 
 def _anonymous_file() -> int:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return os.memfd_create("vlmcar", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:  # has no name once it is open
         return os.dup(file.fileno())
