@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,11 @@ from vlmcar.program.sandbox import Sandbox
 from vlmcar.types import Frames, Program, SubTask
 
 SHAPE = (32, 32, 3)
+HONEST = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(Path(__file__).with_name("honest").glob("*.py"))
+}
+"""What a VLM would write in good faith, all kinds of it: name -> source with sub-tasks ``first`` and ``second``."""
 
 
 def program(*bodies: str, head: str = "") -> Program:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -20,10 +19,9 @@ from vlmcar.program.errors import (
     readable,
 )
 from vlmcar.program.sandbox import Worker
-from vlmcar.types import ConfigError, Frames, Program, SubTask, VlmcarError
+from vlmcar.types import ConfigError, Program, VlmcarError
 
 from .helpers import BRIGHT, CHANGED, LEVEL, SHAPE, grey, program, sandbox
-from .honest import STYLES
 
 Start = Callable[..., Worker]
 
@@ -201,41 +199,6 @@ def test_chunks_equal_one_by_one(start: Start) -> None:
     np.testing.assert_array_equal(whole, chunked)
     np.testing.assert_array_equal(whole, single)
     np.testing.assert_allclose(whole[:, 0], frames.mean(axis=(1, 2, 3)) / 255, rtol=1e-6)
-
-
-def scenes(n: int) -> Frames:
-    """uint8 (n, 32, 32, 3): coloured discs and boxes on noise."""
-    rng = np.random.default_rng(7)
-    frames = rng.integers(0, 60, (n, *SHAPE), dtype=np.uint8)
-    colours = [(230, 20, 20), (20, 230, 20), (20, 20, 230), (240, 240, 240)]
-    for frame in frames:
-        for colour in colours:
-            x, y = (int(v) for v in rng.integers(2, 30, 2))
-            cv2.circle(frame, (x, y), int(rng.integers(2, 6)), colour, -1)
-    return frames
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_honest_programs_answer_as_in_process(start: Start, style: str) -> None:
-    initial, frames = scenes(16)[:8], scenes(16)[8:]
-    namespace: dict[str, Callable[..., float]] = {}
-    exec(STYLES[style], namespace)
-    expected = []
-    for first, frame in zip(initial, frames, strict=True):
-        row = []
-        for name in ("first", "second"):
-            cv2.setRNGSeed(0)
-            row.append(float(namespace[name](first.copy(), frame.copy())))
-        expected.append(row)
-    worker = start(Program((SubTask("first", "One."), SubTask("second", "Two.")), STYLES[style]))
-    answers = worker.run(initial, frames)
-    np.testing.assert_array_equal(answers, np.array(expected, np.float32))
-
-
-def test_random_starts_of_cv2_are_fixed_per_call(start: Start) -> None:
-    worker = start(Program((SubTask("first", "."), SubTask("second", ".")), STYLES["kmeans_and_histograms"]))
-    scene = scenes(1).repeat(6, axis=0)
-    assert len(np.unique(worker.run(scene, scene)[:, 1])) == 1
 
 
 def test_screened_source_is_never_run(start: Start, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each broken rule is named in words the writer can act on; honest programs pass."""
+"""Each broken rule is named in words the writer can act on. Honest programs pass: `test_honest.py`."""
 
 import types
 
@@ -9,8 +9,6 @@ import pytest
 from vlmcar.program.screening import MAX_PROBLEMS, REASONS, screen
 from vlmcar.types import SubTask
 
-from .honest import STYLES
-
 FIRST, SECOND = SubTask("first", "One."), SubTask("second", "Two.")
 GOOD = '"""Sees."""\nimport numpy as np\nimport cv2\ndef first(initial, frame):\n    return True\n'
 
@@ -18,11 +16,6 @@ GOOD = '"""Sees."""\nimport numpy as np\nimport cv2\ndef first(initial, frame):\
 def inside(line: str) -> str:
     """GOOD with one more line in the function, at line 5."""
     return GOOD.replace("    return", f"    {line}\n    return")
-
-
-@pytest.mark.parametrize("style", STYLES)
-def test_honest_programs_pass(style: str) -> None:
-    assert screen(STYLES[style], (FIRST, SECOND)) == ()
 
 
 BAD = {

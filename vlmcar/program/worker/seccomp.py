@@ -118,6 +118,8 @@ LOAD, AND, RETURN = 0x20, 0x54, 0x06
 EQUAL, AT_LEAST, ANY_BIT = 0x15, 0x35, 0x45
 
 PROT_EXEC, MAP_ANONYMOUS = 0x4, 0x20
+CLOCKS = 16
+"""The kernel's own clocks have lower numbers."""
 FUTEX_FLAGS = 128 | 256
 FUTEX_OPERATIONS = (0, 1, 9, 10)
 """WAIT, WAKE and both with a bit set; the flags only say private memory and which clock."""
@@ -173,6 +175,8 @@ def instructions(machine: str, requests: int, responses: int) -> list[Instructio
             give(ALLOW),
         ],
         "mprotect": [argument(2), Instruction(ANY_BIT, 0, 1, PROT_EXEC), refuse, give(ALLOW)],
+        # Higher numbers, and negative ones, are clocks of other processes and of devices.
+        "clock_gettime": [argument(0), Instruction(AT_LEAST, 0, 1, CLOCKS), refuse, give(ALLOW)],
         "clone3": [give(ERRNO | errno.ENOSYS)],
     }
     program = [
