@@ -226,9 +226,9 @@ def _refuse_rejected(stored: StoredProgram) -> None:
         if not check.passed:
             raise VlmcarError(
                 f"program {stored.program.hash} was accepted and has been rejected since: {check.name} in "
-                f"{check.trajectories} measured {check.measured:.4g} of {check.count}, asked {check.threshold}. Remove "
-                f"{stored.folder} to have a program made again; with vlm.cache=false, or the VLM's kept answers make the "
-                "same one"
+                f"{check.trajectories} measured {check.measured:.4g} of {check.count}, asked {check.threshold}. "
+                f"Remove {stored.folder} to have a program made again; with vlm.cache=false, or the VLM's kept "
+                "answers make the same one"
             )
 
 

@@ -181,6 +181,16 @@ def test_an_audit_leaves_no_process_behind(audited: AuditedJudge) -> None:
         ),
         ("", "first_list = first\nreturn bool(np.empty(1000).any())"),
         ("", "return bool(np.empty_like(frame).any())"),
+        ("", "return bool(np.divide(frame, 2.0, where=frame > 250).any())"),
+        ("", "return bool(np.recarray((3000,), dtype=[('a', float)]).a.any())"),
+        (
+            "",
+            "out = cv2.remap(frame, *[np.full((64, 64), -9, np.float32)] * 2, 0, borderMode=5)\nreturn bool(out.any())",
+        ),
+        (
+            "",
+            "kept = False\ntry: np.float64(1) / (frame.mean() * 0)\nexcept FloatingPointError: kept = True\nnp.seterr(all='raise')\nreturn kept",
+        ),
         ("SEEN = set()", "SEEN.add(int(frame[0, 0, 0]))\nreturn len(SEEN) > 1"),
     ],
 )

@@ -128,7 +128,10 @@ def test_every_number_is_decided(machine: str) -> None:
         ("mprotect", (0, 4096, 3), ALLOW),
         ("mprotect", (0, 4096, 5), EPERMITTED),
         *[("clock_gettime", (clock,), ALLOW) for clock in (0, 1, 2, 3, 4, 7, 11)],
-        *[("clock_gettime", (clock & 0xFFFFFFFF,), EPERMITTED) for clock in (16, -2, (~1 << 3) | 2, 3 << 3 | 3)],
+        *[
+            ("clock_gettime", (clock & 0xFFFFFFFF,), EPERMITTED)
+            for clock in (16, -2, (~1 << 3) | 2, 3 << 3 | 3)
+        ],
         *[("futex", (0, op), ALLOW) for op in (0, 1, 9, 10, 128, 129, 137, 393)],
         *[("futex", (0, op), EPERMITTED) for op in (2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 134, 140)],
     ],

@@ -47,13 +47,24 @@ BAD = {
         GOOD + "def f(x):\n    match x:\n        case object(random=r):\n            return r\n",
         ["line 8", ".random"],
     ),
-    "main guard": (GOOD + "if __name__ == '__main__':\n    pass\n", ["line 6", "__name__"]),
+    "builtins": (inside("__builtins__"), ["line 5", "__builtins__"]),
+    "attribute of a module by another name": (inside("m = np; m.n = 1"), ["line 5", "no state"]),
+    "attribute of what is one thing here and another there": (
+        inside("p = cv2.SimpleBlobDetector_Params(); p = np; p.minArea = 9"),
+        ["line 5", "no state"],
+    ),
+    "attribute of a loop variable": (
+        inside("p = cv2.KalmanFilter(4, 2)\n    for p in (np,): p.n = 1"),
+        ["line 6", "no state"],
+    ),
+    "attribute of an argument": (inside("frame.n = 1"), ["line 5", "no state"]),
+    "deleted attribute": (inside("del np.pi"), ["line 5", "no state"]),
+    "print options of all": (inside("np.set_printoptions(3)"), ["line 5", "np.printoptions"]),
     "global": (inside("global n"), ["line 5", "no state"]),
     "class": (GOOD + "class A:\n    pass\n", ["line 6", "classes"]),
     "class by type": (inside("type('A', (), {})"), ["line 5", "classes"]),
     "decorator": (GOOD.replace("def first", "@np.vectorize\ndef first"), ["line 5", "decorators"]),
     "async": (GOOD + "async def f():\n    pass\n", ["line 6", "async"]),
-    "mutable default": (GOOD + "def f(x, seen=[]):\n    pass\n", ["line 6", "mutable default"]),
     "attribute assignment": (inside("np.n = 1"), ["line 5", "no state"]),
     "function attribute": (inside("first.n += 1"), ["line 5", "'.n'", "no state"]),
     "numpy save": (inside("np.save('/tmp/x', frame)"), ["line 5", "'.save'", "read and write nothing"]),
@@ -95,6 +106,24 @@ def test_broken_rules_are_named(case: str) -> None:
     for word in words:
         assert word in " | ".join(problems)
     assert all("\n" not in problem and len(problem) < 400 for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "params = cv2.SimpleBlobDetector_Params(); params.minArea = 10",
+        "kf = cv2.KalmanFilter(4, 2); kf.transitionMatrix = np.eye(4)",
+        "from numpy.fft import fft2; import numpy.ma as ma; from numpy.polynomial import Polynomial",
+        "from numpy.typing import NDArray; from typing import Optional, Tuple",
+        "print(type(frame).__name__)",
+        "print(__name__ == '__main__')",
+        "with np.errstate(divide='ignore'), np.printoptions(precision=3): pass",
+        "np.seterr(all='ignore')",
+        "f = lambda x, low=np.array([0, 0, 0]): x",
+    ],
+)
+def test_what_honest_programs_write_is_let_through(line: str) -> None:
+    assert screen(inside(line), (FIRST,)) == ()
 
 
 def test_one_mistake_is_one_problem() -> None:

@@ -269,6 +269,7 @@ def environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         "OPENCV_OPENCL_RUNTIME": "disabled",
+        "OPENCV_IPP": "disabled",  # some of its routines round by how memory is aligned: not twice the same
         "OPENCV_LOG_LEVEL": "SILENT",
         # Keep freed pages: a program's temporaries of 200 kB and more would otherwise be returned to the
         # kernel and faulted in again at every call, 2 to 5 times slower.
@@ -276,4 +277,6 @@ def environment() -> dict[str, str]:
         "MALLOC_TRIM_THRESHOLD_": "268435456",
         "MALLOC_MMAP_THRESHOLD_": "268435456",
         "MALLOC_TOP_PAD_": "8388608",
+        # And hand them out filled with zeros: memory that nobody has set is what an earlier frame left.
+        "MALLOC_PERTURB_": "255",
     }

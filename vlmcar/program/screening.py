@@ -17,13 +17,24 @@ from vlmcar.types import SubTask
 MAX_BYTES = 100_000
 MAX_PROBLEMS = 20
 
-MODULES = ("numpy", "numpy.linalg", "numpy.lib.stride_tricks", "cv2", "math")
+MODULES = (
+    *(
+        "numpy",
+        "numpy.linalg",
+        "numpy.fft",
+        "numpy.ma",
+        "numpy.polynomial",
+        "numpy.lib.stride_tricks",
+        "numpy.typing",
+    ),
+    *("cv2", "math", "typing"),
+)
 PARAMETERS = ["initial", "frame"]
 
 FILES = "programs read and write nothing but the two frames"
 CLOCKS = "there is no clock and no randomness: the same frames must give the same answer"
 WINDOWS = "there is no display and no camera"
-SETTINGS = "library settings are fixed"
+SETTINGS = "library settings are fixed; np.printoptions in a `with` statement is fine"
 UNSET = "memory that nobody has set holds anything: use np.zeros"
 INTERNALS = "interpreter and library internals are out of reach: call numpy, cv2 and math directly"
 
@@ -54,7 +65,7 @@ ATTRIBUTES = {
     SETTINGS: """
         setNumThreads setUseOptimized setUseOpenVX setLogLevel redirectError set_numeric_ops seterrcall
         seterrobj geterr geterrcall geterrobj getbufsize get_printoptions masked_print_option
-        set_default_printstyle typecodes sctypes sctypeDict
+        setbufsize set_printoptions set_string_function set_default_printstyle typecodes sctypes sctypeDict
     """,
     INTERNALS: """
         os sys io re ast abc types inspect pickle builtins importlib platform pathlib subprocess sysconfig
@@ -97,7 +108,7 @@ def screen(source: str, subtasks: Sequence[SubTask]) -> tuple[str, ...]:
             warnings.simplefilter("ignore")  # such as "\d" in a docstring
             tree = ast.parse(source)
         found = [*_contract(tree, subtasks), *(p for node in ast.walk(tree) for p in _node(node))]
-        found += _lib(tree)
+        found += [*_lib(tree), *_stores(tree)]
     except SyntaxError as error:
         return ((f"line {error.lineno}: " if error.lineno else "") + f"syntax error: {error.msg}",)
     except (RecursionError, MemoryError):
@@ -149,9 +160,7 @@ def _problems(node: ast.AST) -> Iterator[str]:
             yield from (_module(alias.name) for alias in names if alias.name not in MODULES)
         case ast.ImportFrom():
             yield from _import_from(node)
-        case ast.Attribute(attr=attr, ctx=context):
-            if not isinstance(context, ast.Load):
-                yield f"assigning to '.{attr}' is not allowed: programs keep no state, use a local variable"
+        case ast.Attribute(attr=attr):
             if attr != "lib":  # `_lib` looks at those together with what follows
                 yield from _attribute(attr)
         case ast.MatchClass(kwd_attrs=attrs):
@@ -162,17 +171,17 @@ def _problems(node: ast.AST) -> Iterator[str]:
             yield "'type' may only be called with one argument: classes are not allowed"
         case ast.Call(func=ast.Attribute(attr="ndarray") | ast.Name(id="ndarray")):
             yield f"calling 'ndarray' is not allowed: {UNSET}"
-        case ast.Global() | ast.Nonlocal():
-            yield "'global' and 'nonlocal' are not allowed: programs keep no state, return the value instead"
+        case ast.Global():
+            yield "'global' is not allowed: programs keep no state, return the value instead"
         case ast.ClassDef():
             yield "classes are not allowed: write functions"
         case ast.AsyncFunctionDef() | ast.AsyncFor() | ast.AsyncWith() | ast.Await():
             yield "async code is not allowed: write plain functions"
         case ast.Constant(value=str(text)) if CLOCK_DTYPE.search(text):
             yield f"dates such as {text[:40]!r} are not allowed: {CLOCKS}"
-    if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-        yield from _function(node)
-    yield from (_dunder(name) for name in _names(node) if name.startswith("__"))
+    if isinstance(node, ast.FunctionDef) and node.decorator_list:
+        yield "decorators are not allowed: call the function where you need it"
+    yield from (_dunder(name) for name in _names(node) if name.startswith("__") and name != "__name__")
 
 
 def _module(name: str) -> str:
@@ -193,7 +202,7 @@ def _import_from(node: ast.ImportFrom) -> Iterator[str]:
 
 
 def _attribute(name: str) -> Iterator[str]:
-    if name.startswith("_"):
+    if name.startswith("_") and name != "__name__":
         yield f"the private attribute '.{name}' is not allowed: {INTERNALS}"
     reason = REASONS.get(name) or next(
         (why for start, why in PREFIXES.items() if name.startswith(start)), None
@@ -211,13 +220,47 @@ def _lib(tree: ast.Module) -> Iterator[Problem]:
             yield node.lineno, f"'.lib' is not allowed: {INTERNALS}"
 
 
-def _function(node: ast.FunctionDef | ast.Lambda) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef) and node.decorator_list:
-        yield "decorators are not allowed: call the function where you need it"
-    defaults = [*node.args.defaults, *(default for default in node.args.kw_defaults if default is not None)]
-    mutable = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Call)
-    if any(isinstance(default, mutable) for default in defaults):
-        yield "mutable default arguments are not allowed, they keep state: use a module constant"
+def _stores(tree: ast.Module) -> Iterator[Problem]:
+    """Every assignment to an attribute, except of an object of OpenCV that the program made: ``params.minArea = 9``."""
+    made: dict[str, bool] = {}  # name -> whether it is such an object wherever it is bound
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            made[name] = made.get(name, True) and _makes_an_object(node.value)
+            continue
+        for name in _bound(node):
+            made.setdefault(name, False)
+    plain = {id(node.targets[0]) for node in ast.walk(tree) if isinstance(node, ast.Assign)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in plain:
+            made[node.id] = False
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
+            continue
+        if not (isinstance(node.value, ast.Name) and made.get(node.value.id, False)):
+            yield (
+                node.lineno,
+                f"assigning to '.{node.attr}' is not allowed: programs keep no state, use a local variable",
+            )
+
+
+def _makes_an_object(value: ast.expr) -> bool:
+    """``cv2.Something(...)``: classes of OpenCV begin with a capital letter."""
+    return (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr[:1].isupper()
+    )
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Names that a node binds to something else than what is assigned: parameters, imports, functions."""
+    if isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.split(".")[0]
+    elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        yield node.name
 
 
 def _dunder(name: str) -> str:

@@ -93,6 +93,7 @@ class Judging:
         import numpy as np
 
         self.np, self.cv2 = np, cv2
+        self.floating_point_errors = np.geterr()
         self.program = program
         # Allocated once: fresh 200 kB copies per call make glibc return and refault their pages every time.
         self.initial = np.empty(shape, np.uint8)
@@ -103,6 +104,9 @@ class Judging:
         answers = self.np.empty((len(pairs), len(self.program.names)), self.np.float32)
         for item, (initial, frame) in enumerate(pairs.tolist()):
             protocol.POSITION.pack_into(position, 0, item, NOWHERE)
+            self.np.seterr(
+                **self.floating_point_errors
+            )  # what `np.seterr` of an earlier frame may have changed
             namespace: dict[str, Any] = {}
             functions = self.program.functions(namespace)
             if isinstance(functions, str):
@@ -147,8 +151,9 @@ def prepare() -> None:
     import numpy.ma
     import numpy.polynomial
     import numpy.random
+    import numpy.typing
 
-    # Memory that nobody has set holds what was there before: frames that were judged earlier, for one.
+    # numpy keeps small arrays for itself, which MALLOC_PERTURB_ does not reach.
     numpy.empty, numpy.empty_like = numpy.zeros, numpy.zeros_like  # type: ignore[assignment]
     warnings.simplefilter("ignore")  # nobody reads them, and showing one imports modules
     cv2.setNumThreads(1)
