@@ -1,0 +1,1 @@
+"""Hostile programs and the world that they attack."""
