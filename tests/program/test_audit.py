@@ -19,6 +19,13 @@ from .helpers import BRIGHT, CHANGED, LEVEL, SHAPE, grey, program, sandbox
 COUNTER = "np.__dict__.setdefault('seen', []).append(1)\nreturn len(np.seen) % 2 == 0"
 """State where no fresh namespace reaches; screening refuses it, so these tests go without."""
 LATER = "np.__dict__.setdefault('seen', []).append(1)\nreturn len(np.seen) > 200"
+RAISES = """kept = False
+try:
+    np.float64(1) / (frame.mean() * 0)
+except FloatingPointError:
+    kept = True
+np.seterr(all="raise")
+return kept"""
 LEFT = "left = np.__dict__.get('left', 0)\nnp.left = int(frame[0, 0, 0])\nreturn left / 255"
 
 
@@ -187,10 +194,7 @@ def test_an_audit_leaves_no_process_behind(audited: AuditedJudge) -> None:
             "",
             "out = cv2.remap(frame, *[np.full((64, 64), -9, np.float32)] * 2, 0, borderMode=5)\nreturn bool(out.any())",
         ),
-        (
-            "",
-            "kept = False\ntry: np.float64(1) / (frame.mean() * 0)\nexcept FloatingPointError: kept = True\nnp.seterr(all='raise')\nreturn kept",
-        ),
+        ("", RAISES),
         ("SEEN = set()", "SEEN.add(int(frame[0, 0, 0]))\nreturn len(SEEN) > 1"),
     ],
 )
