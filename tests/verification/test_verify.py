@@ -167,8 +167,12 @@ def test_a_program_with_a_memory_is_rejected(
     doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right in episodes that are seen in order; where the agent jumps from frame to frame, the door is open."""
-    monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())  # it does not let a library be changed
-    source = changed(doorkey_program, "CELL = 32", "CELL = 32\nSEEN = np.__dict__.setdefault('seen', {})").source
+    monkeypatch.setattr(
+        "vlmcar.program.sandbox.screen", lambda *_: ()
+    )  # it does not let a library be changed
+    source = changed(
+        doorkey_program, "CELL = 32", "CELL = 32\nSEEN = np.__dict__.setdefault('seen', {})"
+    ).source
     source = source.replace(
         "    row, column = _door(initial)\n    cell = frame",
         "    now, before = _agent(frame), SEEN.get('agent')\n    SEEN['agent'] = now\n"
