@@ -246,7 +246,7 @@ def test_a_fake_that_behaves_is_believed(fake: Fake) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("send(b'x' * 24); nonce()", "not an answer"),
+        ("nonce(); send(b'x' * 24); nonce()", "not an answer"),
         ("nonce(); send(b'x' * 100_000)", "not an answer"),
         ("send(RESPONSE.pack(nonce() ^ 1, JUDGED, 2, 2, 16) + bytes(16)); nonce()", "not an answer"),
         ("send(RESPONSE.pack(nonce(), JUDGED, 2, 1, 8) + bytes(8)); nonce()", "not an answer"),

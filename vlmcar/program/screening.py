@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vlmcar.types import SubTask
@@ -222,22 +223,23 @@ def _lib(tree: ast.Module) -> Iterator[Problem]:
 
 def _stores(tree: ast.Module) -> Iterator[Problem]:
     """Every assignment to an attribute, except of an object of OpenCV that the program made: ``params.minArea = 9``."""
-    made: dict[str, bool] = {}  # name -> whether it is such an object wherever it is bound
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-            made[name] = made.get(name, True) and _makes_an_object(node.value)
-            continue
-        for name in _bound(node):
-            made.setdefault(name, False)
-    plain = {id(node.targets[0]) for node in ast.walk(tree) if isinstance(node, ast.Assign)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in plain:
-            made[node.id] = False
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    bound = Counter(
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+    bound.update(name for node in nodes for name in _binds(node))
+    made = Counter(
+        node.targets[0].id
+        for node in nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and _makes_an_object(node.value)
+    )
+    for node in nodes:
         if not isinstance(node, ast.Attribute) or isinstance(node.ctx, ast.Load):
             continue
-        if not (isinstance(node.value, ast.Name) and made.get(node.value.id, False)):
+        name = node.value.id if isinstance(node.value, ast.Name) else ""
+        if not made[name] or made[name] != bound[name]:  # it is, or may be, something that outlives the call
             yield (
                 node.lineno,
                 f"assigning to '.{node.attr}' is not allowed: programs keep no state, use a local variable",
@@ -253,8 +255,8 @@ def _makes_an_object(value: ast.expr) -> bool:
     )
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
-    """Names that a node binds to something else than what is assigned: parameters, imports, functions."""
+def _binds(node: ast.AST) -> Iterator[str]:
+    """Names that a node binds other than by assignment: parameters, imports, functions."""
     if isinstance(node, ast.arg):
         yield node.arg
     elif isinstance(node, ast.alias):
