@@ -46,7 +46,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def doorkey() -> MiniGrid:
     """DoorKey-5x5: 160 x 160 pixels at the tile size that ``doorkey.py`` is written for."""
-    return MiniGrid("doorkey_5x5", "MiniGrid-DoorKey-5x5-v0", tile_size=32, image_seed=0, steps=1000)
+    return MiniGrid(
+        "doorkey_5x5", "MiniGrid-DoorKey-5x5-v0", tile_size=32, image_seed=0, steps=1000, thresholds={}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -107,7 +107,7 @@ BAD = [
     (["generation.prompts=v99"], "there are v1"),
     (["generation.program_attempts=0"], "program_attempts=0"),
     (["verification.held_out_seed=10000"], "overlapping"),
-    (["verification.random_completes=2"], "fraction from 0 to 1"),
+    (["verification.checks.random_completes.at_most=2"], "fraction from 0 to 1"),
     (["sandbox.memory_mb=-5"], "memory_mb"),
     (["reward=potential", "reward.zero_terminal=true"], "method.env_reward"),
     (["reward.weights=[-1,2]"], "weights"),
@@ -220,10 +220,12 @@ def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> No
     assert hashed() == hashed("training.steps=300000", "env.steps=1", "sandbox.startup_seconds=9")
     assert hashed() == hashed("seed=3", "results=elsewhere", "logger=none", "training.torch_threads=2")
     assert hashed() != hashed("training.steps=400000")
-    assert hashed() != hashed("verification.random_completes=0.2")
+    assert hashed() != hashed("verification.checks.random_completes.at_most=0.2")
     assert hashed("method=sparse") != hashed()
     # Who would have written a program, and how it is judged, is nothing to the sparse reward.
-    assert hashed("method=sparse") == hashed("method=sparse", "verification.random_completes=0.2")
+    assert hashed("method=sparse") == hashed(
+        "method=sparse", "verification.checks.random_completes.at_most=0.2"
+    )
 
 
 def test_names_in_paths(config: Compose) -> None:

@@ -183,7 +183,7 @@ def test_the_manual_backend_makes_a_program_and_records_it(
 def test_a_rejection_ends_the_run_with_one_line_and_records_nothing(
     config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    strict = ["verification.frame_milliseconds=0.000001", "generation.program_attempts=1"]
+    strict = ["verification.checks.fast_enough.milliseconds=0.000001", "generation.program_attempts=1"]
     with pytest.raises(VlmcarError, match=r"no program was accepted in 1 attempts.*fast_enough"):
         run(config(*QUICK, *strict, "vlm.record=true", f"results={tmp_path}"))
     assert not (tmp_path / "recordings").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.conftest import ROOT
 from vlmcar.config import build
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
+from vlmcar.verification.checks import Checks
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -47,3 +49,13 @@ def test_the_choices_it_names_are_there(group: str) -> None:
     named = set(re.findall(r"`([^`]+)`", row)) - {group}
     assert named
     assert named <= there
+
+
+def test_every_check_of_verification_is_in_its_table() -> None:
+    table = README.split("## What verification asks")[1].split("## Your own VLM")[0]
+    named = set(
+        re.findall(
+            r"`(\w+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+        )
+    )
+    assert named | {"does"} == {field.name for field in dataclasses.fields(Checks)}

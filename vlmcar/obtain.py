@@ -105,7 +105,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
             "<results>/programs from where it was made"
         )
     _refuse_rejected(stored)
-    verdict: Verdict = built.verification.verify(stored.program, built.env, built.sandbox)
+    verdict = _verify(built, stored.program)
     for check in verdict.checks:
         about = f"{check.name} ({check.subtask})" if check.subtask else check.name
         result = "ok" if check.passed else "FAILED"
@@ -116,6 +116,13 @@ def verify_again(built: Components, console: Console) -> Verdict:
     if not verdict.accepted:
         raise VlmcarError(f"program {stored.program.hash} is not accepted here: {_summary(verdict)}")
     console.say(f"program {stored.program.hash} {_summary(verdict)}: {folder / 'program.py'}")
+    return verdict
+
+
+def _verify(built: Components, program: Program) -> Verdict:
+    verdict: Verdict = built.verification.verify(
+        program, built.env, built.sandbox, built.reward, built.method.env_reward
+    )
     return verdict
 
 
@@ -137,7 +144,7 @@ def _make_program(
 ) -> StoredProgram:
     def verify(program: Program) -> Verdict:
         started = time.perf_counter()
-        verdict: Verdict = built.verification.verify(program, built.env, built.sandbox)
+        verdict = _verify(built, program)
         console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
         return verdict
 
@@ -152,6 +159,8 @@ def _make_program(
         say_spent(vlm.ledger, "program", console)
     if not made.verdict.accepted:
         (folder / "rejected.py").write_text(made.program.source, encoding="utf-8")
+        rows = [dataclasses.asdict(check) for check in made.verdict.checks]
+        (folder / "rejected.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
         message = (
             f"{built.env.id}: no program was accepted in {made.attempts} attempts ({_summary(made.verdict)}); "
             f"the conversation is in {folder}; try another vlm=, or more generation.program_attempts"
@@ -275,6 +284,8 @@ def _ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, An
         "generation": dataclasses.asdict(built.generation),
         "sandbox": dataclasses.asdict(built.sandbox),
         "verification": dataclasses.asdict(built.verification),
+        "reward": dataclasses.asdict(built.reward),
+        "env_reward": built.method.env_reward,
     }
 
 

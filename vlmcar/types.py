@@ -68,6 +68,17 @@ class Trajectory:
     """``expert``, ``random``, ``policy``, ..."""
 
 
+class Moves(NamedTuple):
+    """What a task's actions are good for: enough to act out policies that might exploit a reward."""
+
+    idle: int
+    """Does nothing."""
+    back_and_forth: tuple[int, int]
+    """Two that undo one another, such as turning left and right."""
+    interactions: frozenset[int]
+    """Those that change something in the world other than the agent's place: taking, dropping, opening."""
+
+
 @dataclass(frozen=True)
 class SubTask:
     name: str
@@ -302,6 +313,7 @@ class Task(Protocol):
     name: str
     steps: int
     """Default training budget in environment steps."""
+    moves: Moves
 
     @property
     def id(self) -> str:

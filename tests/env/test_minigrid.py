@@ -59,7 +59,7 @@ def test_experts_succeed_and_end_with_the_goal(task: MiniGrid) -> None:
 
 
 def test_trajectories_are_reproducible_and_levels_differ(task: MiniGrid) -> None:
-    again = MiniGrid(task.name, task.env_id, task.tile_size, task.image_seed, task.steps)
+    again = MiniGrid(task.name, task.env_id, task.tile_size, task.image_seed, task.steps, {})
     for make in (lambda t, s: t.expert(s), lambda t, s: t.random(s, 50)):
         one, same, other = make(task, 3), make(again, 3), make(task, 4)
         np.testing.assert_array_equal(one.frames, same.frames)
@@ -127,7 +127,7 @@ def test_a_level_without_a_solution_is_no_plan() -> None:
 
 
 def test_ground_truth_follows_the_plan() -> None:
-    task = MiniGrid("doorkey_5x5", "MiniGrid-DoorKey-5x5-v0", 8, 0, 1000)
+    task = MiniGrid("doorkey_5x5", "MiniGrid-DoorKey-5x5-v0", 8, 0, 1000, {})
     expert = task.expert(0)
     truth = task.truth(expert)
     assert all(len(row) == len(expert.frames) for row in truth.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.env.truth import columns
-from vlmcar.types import ConfigError, Frame, Trajectory, VlmcarError
+from vlmcar.types import ConfigError, Frame, Moves, Trajectory, VlmcarError
 
 
 @dataclass
@@ -31,9 +31,12 @@ class MiniGrid:
     """The level of the initial and goal images."""
     steps: int
     """Default training budget in environment steps, for every method."""
+    thresholds: dict[str, float]
+    """Of ``verification.checks``, by name, where this task's are not the usual ones."""
 
     suite = "minigrid"
     training_seeds = None  # every level there is
+    moves = Moves(idle=6, back_and_forth=(0, 1), interactions=frozenset((3, 4, 5)))  # of `minigrid`'s Actions
 
     def __post_init__(self) -> None:
         if self.tile_size < 4:
@@ -46,7 +49,7 @@ class MiniGrid:
         return f"{self.suite}-{self.name}"
 
     def setting(self) -> Mapping[str, Any]:
-        return {"env_id": self.env_id, "tile_size": self.tile_size}
+        return {"env_id": self.env_id, "tile_size": self.tile_size}  # thresholds are verification's
 
     def images(self) -> tuple[Frame, Frame]:
         frames = self.expert(self.image_seed).frames
@@ -110,6 +113,11 @@ class MiniGrid:
             env.step(int(action))
             rows.append(truth.predicates())
         return columns(rows)
+
+    def variants(self) -> Mapping[str, MiniGrid]:
+        """The same task, drawn with other tiles: to see how much a program depends on that."""
+        sizes = (self.tile_size * 3 // 4, self.tile_size // 2)
+        return {f"tile_size_{size}": replace(self, tile_size=size) for size in sizes if size >= 4}
 
     def make_env(self) -> Any:
         """A ``gymnasium.Env``: one-hot partial view as observation, ``render()`` gives the full frame."""

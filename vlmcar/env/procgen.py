@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlmcar.types import ConfigError, Frame, Trajectory, VlmcarError
+from vlmcar.types import ConfigError, Frame, Moves, Trajectory, VlmcarError
 
 _MODES = ("easy", "hard", "extreme", "memory")
 _NEXT_CANDIDATE = 100_003  # above the seeds that any set of levels uses, so that no two share a level
@@ -108,6 +108,13 @@ class Procgen:
     @property
     def id(self) -> str:
         return f"{self.suite}-{self.name}"
+
+    @property
+    def moves(self) -> Moves:
+        from vlmcar.env.procgen_games import GAMES, LEFT, RIGHT, STAY
+
+        number = GAMES[self.name].actions.index  # the policy's number of one of Procgen's
+        return Moves(number(STAY), (number(LEFT), number(RIGHT)), frozenset())
 
     def setting(self) -> Mapping[str, Any]:
         settings = asdict(self)

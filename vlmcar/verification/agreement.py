@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.types import Judge, Program, Task, Trajectory
-from vlmcar.verification.episode import judge_episode
+from vlmcar.verification.evidence import done_in_order
 
 EPISODES = "episodes completed"
 
@@ -60,18 +60,15 @@ def agreement(
     """
     answers: dict[tuple[str, str], list[tuple[bool, bool]]] = {}  # (program says, ground truth says)
     for trajectory in trajectories:
-        episode = judge_episode(judge, trajectory)
-        if episode.error is not None:  # an error is no answer, right or wrong
-            raise episode.error
-        assert episode.progress is not None
+        frames = trajectory.frames
+        progress = judge.progress(np.broadcast_to(frames[:1], frames.shape), frames)
+        complete = bool(done_in_order(progress).any(axis=0).all())
         truth = task.truth(trajectory)
         for k, subtask in enumerate(program.subtasks):
             if subtask.name in predicates:
-                compared = zip(
-                    episode.progress[:, k] >= 1.0, is_so(predicates[subtask.name], truth), strict=True
-                )
+                compared = zip(progress[:, k] >= 1.0, is_so(predicates[subtask.name], truth), strict=True)
                 answers.setdefault((trajectory.kind, subtask.name), []).extend(compared)
-        answers.setdefault((trajectory.kind, EPISODES), []).append((episode.complete, trajectory.success))
+        answers.setdefault((trajectory.kind, EPISODES), []).append((complete, trajectory.success))
     for (kind, name), pairs in answers.items():
         truth_name = "success" if name == EPISODES else predicates[name]
         yield _row(kind, name, truth_name, pairs)
