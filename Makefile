@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint report smoke bench clean
+.PHONY: help setup run test lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the pinned packages (the other targets do it by themselves)
 
@@ -43,6 +43,9 @@ bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judg
 	$(BIN)/python -m vlmcar.bench
 	$(BIN)/python -m vlmcar.bench_judges
 	$(BIN)/python -m vlmcar.bench_sandbox
+
+verification-power: $(READY) ## which of some 390 programs, right and wrong, verification accepts: 20 minutes
+	$(BIN)/python -m vlmcar.power
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs
 	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -72,6 +72,7 @@ def test_ground_truth_is_used_for_measuring_only() -> None:
         "env/procgen_vector.py",  # make_vec(truth=True), for simulated judges
         "bench_judges.py",  # times a simulated judge
         "verification/agreement.py",
+        "power/labels.py",  # labels programs that verification is measured on
     }
     makers = ("generation", "reward", "program")
     for path in FILES:

@@ -1,0 +1,1 @@
+"""How good is verification? Measured on programs that ground truth has called right or wrong."""
