@@ -39,6 +39,8 @@ NEEDED = {
     "manual": ["vlm.answered_by=a person"],
     "openai": ["vlm.model=some-model"],
     "transformers": ["vlm.model=some/model"],
+    "best_of_n": ["vlm=manual", "vlm.answered_by=a person"],  # recordings are one conversation
+    "evolve": ["vlm=manual", "vlm.answered_by=a person"],
 }
 
 
@@ -106,6 +108,20 @@ BAD = [
     (["vlm.recordings=nowhere"], "nowhere is no folder"),
     (["generation.prompts=v99"], "there are v1"),
     (["generation.program_attempts=0"], "program_attempts=0"),
+    (["generation.max_calls=2"], "max_calls=2 must be at least 3"),
+    (["generation.max_dollars=0"], "max_dollars=0 must be above 0"),
+    (["generation=best_of_n", "generation.n=0"], "n=0"),
+    (["generation=best_of_n"], "vlm=offline replays one conversation: take vlm=openai"),
+    (["generation=evolve"], "vlm=offline replays one conversation: take vlm=openai"),
+    (["generation=evolve", "generation.population=0"], "population=0"),
+    (["generation=evolve", "generation.parents=4"], "parents=4, population=3"),
+    (["generation=evolve", "generation.program_attempts=2"], "program_attempts=2"),
+    (["generation=evolve", *NEEDED["evolve"], "vlm.record=true"], "not generation=evolve"),
+    ([*NEEDED["evolve"], "generation.max_dollars=1"], "vlm=manual states none: give generation.max_calls"),
+    (
+        ["vlm=openai", "vlm.model=m", "vlm.input_price=1", "generation.max_dollars=1"],
+        "give vlm.input_price and",
+    ),
     (["verification.held_out_seed=10000"], "overlapping"),
     (["verification.checks.random_completes.at_most=2"], "fraction from 0 to 1"),
     (["sandbox.memory_mb=-5"], "memory_mb"),
@@ -190,6 +206,7 @@ def test_help_and_the_whole_config_are_readable() -> None:
         "python run.py -m seed=0,1,2",
         "env/minigrid: doorkey_5x5",
         "method: direct_vlm, oracle, sparse, vlmcar",
+        "generation: best_of_n, evolve, repair, single",
     ):
         assert words in done.stdout
     done = subprocess.run(
@@ -233,6 +250,20 @@ def test_names_in_paths(config: Compose) -> None:
     assert (method_name(built), vlm_name(built)) == ("sparse-slow", "none")
     built = build(config())
     assert (method_name(built), vlm_name(built)) == ("vlmcar", "offline")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["generation.max_dollars=1"],  # a recording costs nothing
+        ["generation.max_dollars=1", "vlm=transformers", "vlm.model=some/model"],
+        ["generation.max_dollars=1", "vlm=openai", "vlm.model=m", "vlm.input_price=1", "vlm.output_price=2"],
+        ["generation=evolve", "method=direct_vlm"],  # it takes the sub-tasks alone, which are recorded
+        ["generation=best_of_n", "method=sparse"],
+    ],
+)
+def test_a_search_and_a_vlm_that_fit(config: Compose, overrides: list[str]) -> None:
+    build(config(*overrides))
 
 
 def test_a_component_without_a_target_is_refused() -> None:

@@ -155,6 +155,34 @@ def test_a_recording_made_over_http_is_replayed_without_it(
     assert "other-model" not in path.read_text()
 
 
+def test_every_program_of_a_search_over_http_is_kept_and_booked(
+    config: Compose, endpoint: Server, tmp_path: Path
+) -> None:
+    search = ["stage=generate", "generation=best_of_n", "generation.n=3", "generation.max_calls=4"]
+    built = build(config(*over_http(endpoint, tmp_path, *search)))
+    stored = obtain_program(built, Console("test"))
+    assert len(endpoint.requests) == 4  # one of three would have been the fifth
+    assert "program 2 of 3" in endpoint.requests[-1].body["messages"][-1]["content"]
+    assert (stored.verdict.accepted, stored.attempts, stored.vlm_calls) == (True, 2, 4)
+    assert stored.ledger["program"]["asked"]["calls"] == 4
+    assert sorted(path.name for path in (stored.folder / "candidates").iterdir()) == ["1", "2"]
+    assert load(stored.folder)[0][-1].text.count(stored.program.source) == 1
+    assert obtain_program(built, Console("test")) == stored
+    assert len(endpoint.requests) == 4
+
+
+def test_a_budget_that_ends_before_a_program_says_so_to_those_who_waited_too(
+    config: Compose, endpoint: Server, tmp_path: Path
+) -> None:
+    cfg = config(*over_http(endpoint, tmp_path, "stage=generate", "generation.max_dollars=0.004"))
+    with pytest.raises(
+        VlmcarError, match=r"max_dollars=0.004 is spent \(2 calls, .* \$0.0044\): raise it"
+    ) as failed:
+        run(cfg)
+    (path,) = tmp_path.glob("programs/*/*/*/rejected.txt")
+    assert path.read_text() == str(failed.value)
+
+
 def test_verify_asks_nobody(config: Compose, tmp_path: Path) -> None:
     with pytest.raises(VlmcarError, match="stage=generate makes one"):
         run(config(*QUICK, f"results={tmp_path}", "stage=verify"))

@@ -180,6 +180,28 @@ def test_the_manual_backend_makes_a_program_and_records_it(
     assert {reply.model for reply in replies} == {"a test"}
 
 
+def test_the_manual_backend_answers_a_search_in_several_chats(config: Compose, tmp_path: Path) -> None:
+    answers = [reply.text for reply in load(ROOT / "results/recordings/minigrid-doorkey_5x5")[1]]
+    chats = dict(zip(("turn_1", "turn_2", "turn_3"), answers[:3], strict=True))
+    for turn, answer in {
+        **chats,
+        "candidate_2/turn_3": answers[2].replace("```python\n", "```python\n# 2\n"),
+    }.items():
+        folder = tmp_path / "manual/doorkey_5x5" / turn
+        folder.mkdir(parents=True)
+        (folder / "answer.md").write_text(answer, encoding="utf-8")
+    manual = ["vlm=manual", "vlm.answered_by=a test", "vlm.poll_seconds=0.01"]
+    search = ["generation=best_of_n", "generation.n=2"]
+    run(config(*QUICK, *manual, *search, f"results={tmp_path}", "stage=generate"))
+    (folder,) = tmp_path.glob("programs/*/*/*/candidates")
+    assert (folder / "2/program.py").read_text() == "# 2\n" + (folder / "1/program.py").read_text()
+    verdict = json.loads((folder.parent / "verdict.json").read_text())
+    assert (verdict["accepted"], verdict["attempts"], verdict["vlm_calls"]) == (True, 2, 4)
+    opening = (tmp_path / "manual/doorkey_5x5/candidate_2/turn_3/prompt.md").read_text()
+    assert answers[1] in opening
+    assert "program 2 of 2" in opening
+
+
 def test_a_rejection_ends_the_run_with_one_line_and_records_nothing(
     config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

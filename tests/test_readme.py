@@ -41,7 +41,7 @@ def test_the_python_block_runs(
     env.judge.close()
 
 
-@pytest.mark.parametrize("group", ["env", "vlm", "method", "reward", "algorithm", "logger"])
+@pytest.mark.parametrize("group", ["env", "vlm", "generation", "method", "reward", "algorithm", "logger"])
 def test_the_choices_it_names_are_there(group: str) -> None:
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{group}` |")]
     folder = ROOT / "conf" / group

@@ -172,6 +172,8 @@ def _check_together(built: Components) -> None:
             f"training.eval_seed={built.training.eval_seed} gives levels that training draws from, too: "
             f"{built.env.training_seeds.start} to {built.env.training_seeds.stop - 1}; evaluation needs unseen ones"
         )
+    if built.method.needs != "nothing":
+        built.generation.check_with(built.vlm, writes=built.method.needs == "program")
     check_reward = getattr(built.reward, "check_with", None)
     if check_reward and built.method.needs != "nothing":
         check_reward(built.method.env_reward)

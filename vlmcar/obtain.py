@@ -16,9 +16,11 @@ from filelock import FileLock
 
 import vlmcar
 from vlmcar.config import Components
+from vlmcar.generation.budget import GenerationFailed
 from vlmcar.generation.prompts import Prompts
 from vlmcar.record.console import Console
 from vlmcar.types import Frame, Program, SubTask, Verdict, VlmcarError
+from vlmcar.verification.rank import rank
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.conversation import FILE, IMAGES, image_digest, write_png
 from vlmcar.vlm.counted import CountedVLM
@@ -154,7 +156,10 @@ def _make_program(
     vlm = _start_asking(built, images, folder)
     _rejection(folder).unlink(missing_ok=True)
     try:
-        made = built.generation.generate(images, built.env.frames(), vlm, verify, folder, console.say)
+        made = built.generation.generate(images, built.env.frames(), vlm, verify, rank, folder, console.say)
+    except GenerationFailed as failed:
+        _rejection(folder).write_text(str(failed), encoding="utf-8")
+        raise
     finally:
         say_spent(vlm.ledger, "program", console)
     if not made.verdict.accepted:
@@ -163,18 +168,17 @@ def _make_program(
         (folder / "rejected.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
         message = (
             f"{built.env.id}: no program was accepted in {made.attempts} attempts ({_summary(made.verdict)}); "
-            f"the conversation is in {folder}; try another vlm=, or more generation.program_attempts"
+            f"the conversation is in {folder}; {made.ended}"
             + (". Kept answers are given again, unless vlm.cache=false" if vlm.cache else "")
         )
         _rejection(folder).write_text(message, encoding="utf-8")
         raise VlmcarError(message)
-    replies = made.conversation.replies
     stored = StoredProgram(
         made.program,
         made.verdict,
         made.attempts,
-        len(replies),
-        replies[-1].model,
+        len(made.replies),
+        made.conversation.replies[-1].model,
         folder,
         vlm.ledger.entries(),
     )

@@ -10,9 +10,14 @@ import pytest
 
 from tests.conftest import flat
 from tests.vlm.test_conversation import Scripted
-from vlmcar.generation.generate import Generation, GenerationFailed
+from vlmcar.generation.budget import GenerationFailed
+from vlmcar.generation.generate import Generated
+from vlmcar.generation.search import Repair
 from vlmcar.types import Check, Program, Verdict
+from vlmcar.verification.rank import rank
 from vlmcar.vlm.conversation import load
+from vlmcar.vlm.counted import CountedVLM
+from vlmcar.vlm.ledger import Ledger
 
 SUBTASKS = '```json\n[{"name": "get_key", "description": "The key is gone."}]\n```'
 
@@ -35,13 +40,16 @@ def accepts(*values: str):
     return verify
 
 
-def generate(vlm: Scripted, tmp_path: Path, verify=None, frames=None, **settings: int):
-    values = {"max_subtasks": 8, "readable_attempts": 2, "program_attempts": 3, **settings}
-    return Generation(prompts="v1", **values).generate(
+COMMON = {"prompts": "v1", "max_subtasks": 8, "readable_attempts": 2, "max_calls": None, "max_dollars": None}
+
+
+def generate(vlm: Scripted, tmp_path: Path, verify=None, frames=None, search=None) -> Generated:
+    return (search or Repair(name="repair", program_attempts=3, **COMMON)).generate(
         (flat(1), flat(2)),
         frames or (flat(1), flat(2)),
-        vlm,
+        CountedVLM(vlm, tmp_path / "results", Ledger()),
         verify or accepts("True"),
+        rank,
         tmp_path,
         lambda _: None,
     )
@@ -125,11 +133,27 @@ def test_frames_of_the_images_own_size_are_not_shown_twice(tmp_path: Path) -> No
     assert "block of" not in vlm.seen[2][-1].text
 
 
-def test_attempts_are_bounded_and_the_last_verdict_is_returned(tmp_path: Path) -> None:
+def test_attempts_are_bounded_and_the_best_program_is_returned(tmp_path: Path) -> None:
     vlm = Scripted(ROOM, SUBTASKS, program("False"), program("0.5"), program("0.1"), "never asked")
-    made = generate(vlm, tmp_path)
+
+    def verify(candidate: Program) -> Verdict:
+        row = Check(
+            "expert_completes",
+            None,
+            "feedback/expert",
+            10,
+            float("0.5" in candidate.source) / 2,
+            ">= 1",
+            False,
+        )
+        return Verdict(False, (row,), "wrong")
+
+    made = generate(vlm, tmp_path, verify)
     assert not made.verdict.accepted
     assert made.attempts == 3
+    assert "return 0.5" in made.program.source
+    assert len(made.replies) == 5
+    assert made.ended == "try another vlm=, or more generation.program_attempts"
     assert vlm.answers == ["never asked"]
 
 

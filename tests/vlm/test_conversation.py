@@ -24,6 +24,8 @@ class Scripted:
     """Answers from a list, in order."""
 
     name = "scripted"
+    cache = False
+    record = False
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
@@ -168,6 +170,45 @@ def test_manual_refuses_a_folder_of_another_conversation(tmp_path: Path, text: s
         Conversation(manual(tmp_path, minutes=0.001), "be exact").ask("what is there?", [flat(10)])
     with pytest.raises(VlmcarError, match="another conversation"):
         Conversation(manual(tmp_path), "be exact").ask(text, [flat(image)])
+
+
+def test_a_manual_conversation_that_branches_off_is_a_new_chat_with_all_that_was_said(tmp_path: Path) -> None:
+    answers = {
+        "turn_1": "a room",
+        "turn_2": "a key",
+        "candidate_2/turn_2": "a door",
+        "candidate_2/turn_3": "open",
+    }
+    for turn, text in answers.items():
+        (tmp_path / turn).mkdir(parents=True)
+        (tmp_path / turn / "answer.md").write_text(text, encoding="utf-8")
+    vlm = manual(tmp_path)
+    conversation = Conversation(vlm, "be exact")
+    conversation.ask("what is there?", [flat(10), flat(200)])
+    fork = conversation.fork(vlm.branch("candidate_2", 1))
+    assert conversation.ask("and then?", [flat(3)]) == "a key"
+    assert fork.ask("and then?", [flat(4)]) == "a door"
+    assert fork.ask("and last?") == "open"
+    assert (tmp_path / "turn_2/prompt.md").read_text(encoding="utf-8") == "and then?"
+    said = (tmp_path / "candidate_2/turn_2/prompt.md").read_text(encoding="utf-8")
+    assert said.split("\n\n") == [
+        "be exact", "what is there?", "(Attached to this, in order: image_1.png, image_2.png)",
+        "(To this you answered:)", "a room", "(Then you were asked:)",
+        "and then?", "(Attached to this, in order: image_3.png)",
+    ]  # fmt: skip
+    assert (tmp_path / "candidate_2/turn_2/image_3.png").is_file()
+    assert (tmp_path / "candidate_2/turn_3/prompt.md").read_text(encoding="utf-8") == "and last?"
+
+
+def test_a_fork_goes_on_alone_and_keeps_all_that_was_said(tmp_path: Path) -> None:
+    conversation = record(tmp_path / "one")
+    before = digest(conversation.messages)
+    fork = conversation.fork(Scripted("another"), tmp_path / "two")
+    assert fork.ask("or else?") == "another"
+    assert digest(conversation.messages) == digest(load(tmp_path / "one")[0]) == before
+    messages, replies = load(tmp_path / "two")
+    assert [m.text for m in messages[-3:]] == ["two steps", "or else?", "another"]
+    assert (digest(messages[:-2]), len(replies)) == (before, 3)
 
 
 def test_manual_waits_until_an_answer_stops_to_change(tmp_path: Path) -> None:

@@ -1,75 +1,138 @@
-"""The conversation that makes a program: describe, decompose, write, and repair until it is accepted."""
+"""The conversation that makes a program: describe, decompose, then propose and verify until one is accepted."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-from vlmcar.generation.parsing import (
-    UnreadableReply,
-    read_description,
-    read_program,
-    read_repair,
-    read_subtasks,
-)
+from vlmcar.generation.budget import Budget, BudgetSpent, GenerationFailed, check_limits, check_price
+from vlmcar.generation.parsing import read_description, read_subtasks
 from vlmcar.generation.prompts import Prompts
-from vlmcar.types import VLM, ConfigError, Frame, Program, SubTask, Verdict, VlmcarError
-from vlmcar.vlm.conversation import Conversation
-
-T = TypeVar("T")
-
-
-class GenerationFailed(VlmcarError):
-    """The attempts are spent and no program was accepted."""
+from vlmcar.generation.turns import (
+    CANDIDATES,
+    Asker,
+    Candidate,
+    Decomposed,
+    Shown,
+    Writer,
+    Written,
+    size,
+)
+from vlmcar.types import VLM, ConfigError, Frame, Program, Refused, Reply, Truncated, Verdict
+from vlmcar.vlm.conversation import Conversation, save
+from vlmcar.vlm.counted import CountedVLM
 
 
 @dataclass(frozen=True)
 class Generated:
-    """The last program written, its verdict, and how it came about."""
+    """The best program that was verified, its verdict, and how it came about."""
 
     program: Program
     verdict: Verdict
     attempts: int
     """Programs that were verified."""
     conversation: Conversation
-
-
-@dataclass(frozen=True)
-class Decomposed:
-    """The sub-tasks that the VLM found, and the conversation up to there."""
-
-    subtasks: tuple[SubTask, ...]
-    conversation: Conversation
+    """The one that ends with this program, or with a later one that was worse."""
+    replies: tuple[Reply, ...]
+    """Of all conversations; what several share is there once."""
+    ended: str
+    """Why the search went no further, and which setting lets it."""
 
 
 @dataclass
-class Generation:
-    """How a program is asked for."""
+class Generation(ABC):
+    """The search for a program; its kinds differ in how the next candidate is asked for."""
 
+    name: str
     prompts: str
     max_subtasks: int
     readable_attempts: int
-    program_attempts: int
+    max_calls: int | None
+    """Turns that are asked, of the VLM or of what was kept of it; ``None``: no limit."""
+    max_dollars: float | None
+    """US dollars paid by one command; ``None``: no limit."""
+
+    branches = False
+    """Whether candidates have conversations of their own, and one without a program stops nothing."""
+    tries_all = False
+    """Whether the search goes on after a program was accepted."""
 
     def __post_init__(self) -> None:
-        for name in ("max_subtasks", "readable_attempts", "program_attempts"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"generation.{name}={getattr(self, name)} must be at least 1")
+        for count in ("max_subtasks", "readable_attempts", *self.counts()):
+            if getattr(self, count) < 1:
+                raise ConfigError(f"generation.{count}={getattr(self, count)} must be at least 1")
+        check_limits(self.max_calls, self.max_dollars)
         Prompts(self.prompts)
+
+    def counts(self) -> tuple[str, ...]:
+        """Names of this search's own settings, all of them whole numbers above 0."""
+        return ()
+
+    @property
+    @abstractmethod
+    def most(self) -> int:
+        """Programs that are asked for, at most."""
+
+    @property
+    @abstractmethod
+    def more(self) -> str:
+        """The setting that allows more of them."""
+
+    @abstractmethod
+    def propose(self, writer: Writer, number: int, tried: Sequence[Candidate]) -> Written:
+        """Ask for the next program.
+
+        Args:
+            writer: asks for it.
+            number: of this program, from 1.
+            tried: those that were verified before, in order.
+
+        Raises:
+            GenerationFailed, VlmcarError: none came.
+        """
+
+    def check_with(self, vlm: VLM, writes: bool) -> None:
+        """Whether this VLM can serve this search.
+
+        Args:
+            vlm: a component of ``conf/vlm``.
+            writes: a program is wanted, not only sub-tasks.
+
+        Raises:
+            ConfigError: it cannot, and which one can.
+        """
+        check_price(self.max_dollars, vlm)
+        if not (self.branches and writes):
+            return
+        if getattr(vlm, "replays", False):
+            raise ConfigError(
+                f"generation={self.name} asks for several programs, and vlm={vlm.name} replays one conversation: "
+                "take vlm=openai, vlm=transformers or vlm=manual, or generation=repair"
+            )
+        if vlm.record:
+            raise ConfigError(
+                "vlm.record=true keeps what vlm=offline can replay: generation=single or repair, and not "
+                f"generation={self.name}"
+            )
 
     def generate(
         self,
         images: tuple[Frame, Frame],
         frames: tuple[Frame, Frame],
-        vlm: VLM,
+        vlm: CountedVLM,
         verify: Callable[[Program], Verdict],
+        rank: Callable[[Verdict], tuple[float, ...]],
         folder: Path,
         say: Callable[[str], None] = print,
     ) -> Generated:
-        """Talk with the VLM until a program is accepted or the attempts are spent.
+        """Propose and verify until a program is accepted, or programs or budget are spent; the best one counts.
 
         Args:
             images: the initial and the goal image, uint8 (height, width, 3) RGB, 0-255.
@@ -77,44 +140,63 @@ class Generation:
                 them enlarged.
             vlm: who answers.
             verify: decides about each program; the feedback of its verdict goes back to the VLM.
-            folder: the conversation is written here, turn by turn.
+            rank: of verdicts, more is better; of equals the first is taken.
+            folder: the conversation is written here, turn by turn; where there are several, each with its program
+                in a folder of ``candidates``, and the best one's here at the end.
             say: is told each step in a line.
 
         Raises:
-            GenerationFailed: the VLM's replies stayed unreadable.
+            GenerationFailed: the VLM's replies stayed unreadable, or the budget was spent before there was a program.
             VlmcarError: the backend had no answer.
         """
-        prompts = Prompts(self.prompts)
-        shown = _Shown(images[0].shape[0] // frames[0].shape[0], prompts)
-        decomposed = self.decompose(images, vlm, folder, say)
-        subtasks, conversation = decomposed.subtasks, decomposed.conversation
-        ask = _Asker(conversation, prompts, self.readable_attempts, say)
-        names = ", ".join(f"`{subtask.name}`" for subtask in subtasks)
-        say(f"write: a program for {names}")
-        listed = "\n".join(f"{n}. `{s.name}`: {s.description}" for n, s in enumerate(subtasks, start=1))
-        program = ask(
-            shown.size_note(frames[0])
-            + prompts.fill("write", subtasks=listed, names=names, **_size(frames[0])),
-            shown.enlarged(frames) if shown.scale > 1 else (),
-            partial(read_program, subtasks=subtasks),
-        )
+        shutil.rmtree(folder / CANDIDATES, ignore_errors=True)
+        shown = Shown(images[0].shape[0] // frames[0].shape[0], Prompts(self.prompts))
+        start = self.decompose(images, vlm, folder, say)
+        writer = Writer(start, vlm, frames, shown, self._asker(vlm, say), self.max_subtasks, folder)
+        tried, ended = self._search(writer, verify, rank, say)
+        best = ranked(tried)[0]
+        if self.branches:
+            say(f"program {best.number} is the best of {len(tried)}")
+            save(folder, best.conversation.messages, best.conversation.replies)
+        return Generated(best.program, best.verdict, len(tried), best.conversation, writer.replies(), ended)
 
-        for attempt in range(1, self.program_attempts + 1):
-            say(f"verify: attempt {attempt} of at most {self.program_attempts}, program {program.hash}")
+    def _search(
+        self,
+        writer: Writer,
+        verify: Callable[[Program], Verdict],
+        rank: Callable[[Verdict], tuple[float, ...]],
+        say: Callable[[str], None],
+    ) -> tuple[list[Candidate], str]:
+        """The loop: at least one candidate, and why there are no more."""
+        tried: list[Candidate] = []
+        problem = ""
+        for number in range(1, self.most + 1):
+            try:
+                program, conversation = self.propose(writer, number, tried)
+            except BudgetSpent as spent:
+                if not tried:
+                    raise BudgetSpent(f"{spent}; no program was verified") from None
+                say(str(spent))
+                return tried, str(spent)
+            except (GenerationFailed, Refused, Truncated) as failed:
+                if not self.branches:
+                    raise
+                problem = str(failed)
+                say(f"no program {number}: {problem}")
+                continue
+            say(f"verify: attempt {number} of at most {self.most}, program {program.hash}")
             verdict = verify(program)
-            if verdict.accepted or attempt == self.program_attempts:
-                return Generated(program, verdict, attempt, conversation)
-            failed = sorted({check.name for check in verdict.checks if not check.passed})
-            say(f"rejected ({', '.join(failed)}); the VLM sees the failures and writes again")
-            program = ask(
-                prompts.fill("repair", feedback=verdict.feedback + shown.feedback_note(verdict)),
-                shown.enlarged(verdict.feedback_frames),
-                partial(read_repair, subtasks=program.subtasks, max_subtasks=self.max_subtasks),
-            )
-        raise AssertionError("unreachable: program_attempts is at least 1")
+            tried.append(Candidate(number, program, conversation, verdict, rank(verdict)))
+            if self.branches:
+                _keep(tried[-1], writer.folder / CANDIDATES / str(number))
+            if verdict.accepted and not self.tries_all:
+                break
+        if not tried:
+            raise GenerationFailed(f"none of {self.most} programs could be verified; the last: {problem}")
+        return tried, f"try another vlm=, or {self.more}"
 
     def decompose(
-        self, images: tuple[Frame, Frame], vlm: VLM, folder: Path, say: Callable[[str], None] = print
+        self, images: tuple[Frame, Frame], vlm: CountedVLM, folder: Path, say: Callable[[str], None] = print
     ) -> Decomposed:
         """The first half of ``generate``: the VLM describes the task and splits it into sub-tasks.
 
@@ -123,64 +205,45 @@ class Generation:
         """
         prompts = Prompts(self.prompts)
         conversation = Conversation(vlm, prompts.fill("system"), folder)
-        ask = _Asker(conversation, prompts, self.readable_attempts, say)
+        ask = self._asker(vlm, say)
 
         say("describe: what do the initial and the goal image show?")
-        ask(prompts.fill("describe", **_size(images[0])), images, read_description)
+        ask(conversation, prompts.fill("describe", **size(images[0])), images, read_description)
 
         say("decompose: which sub-tasks lead there?")
         subtasks = ask(
+            conversation,
             prompts.fill("decompose", max_subtasks=self.max_subtasks),
             (),
             partial(read_subtasks, max_subtasks=self.max_subtasks),
         )
         return Decomposed(subtasks, conversation)
 
-
-def _size(image: Frame) -> dict[str, int]:
-    return {"height": image.shape[0], "width": image.shape[1]}
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """How frames are shown to the VLM where they are smaller than its images: pixels become blocks."""
-
-    scale: int
-    prompts: Prompts
-
-    def enlarged(self, frames: Sequence[Frame]) -> tuple[Frame, ...]:
-        return tuple(frame.repeat(self.scale, axis=0).repeat(self.scale, axis=1) for frame in frames)
-
-    def size_note(self, frame: Frame) -> str:
-        if self.scale == 1:
-            return ""
-        return self.prompts.fill("smaller", scale=self.scale, **_size(frame)) + "\n\n"
-
-    def feedback_note(self, verdict: Verdict) -> str:
-        if self.scale == 1 or not verdict.feedback_frames:
-            return ""
-        return "\n\n" + self.prompts.fill("enlarged", scale=self.scale)
+    def _asker(self, vlm: CountedVLM, say: Callable[[str], None]) -> Asker:
+        budget = Budget(vlm.ledger, self.max_calls, self.max_dollars)
+        return Asker(Prompts(self.prompts), self.readable_attempts, budget, say)
 
 
-@dataclass(frozen=True)
-class _Asker:
-    """Asks until the reply can be read, saying back each time what was wrong with it."""
+def ranked(tried: Sequence[Candidate]) -> list[Candidate]:
+    """The best first; of equals the earlier, and of one program that was written twice the first."""
+    best: dict[str, Candidate] = {}
+    for candidate in sorted(tried, key=lambda one: one.rank, reverse=True):  # keeps the order of equals
+        best.setdefault(candidate.program.hash, candidate)
+    return list(best.values())
 
-    conversation: Conversation
-    prompts: Prompts
-    attempts: int
-    say: Callable[[str], None]
 
-    def __call__(self, text: str, images: Sequence[Frame], read: Callable[[str], T]) -> T:
-        reply = self.conversation.ask(text, images)
-        for attempt in range(1, self.attempts + 1):
-            try:
-                return read(reply)
-            except UnreadableReply as problem:
-                if attempt == self.attempts:
-                    raise GenerationFailed(
-                        f"after {attempt} replies the VLM's answer could still not be used: {problem}"
-                    ) from None
-                self.say(f"reply {attempt} of at most {self.attempts} could not be used: {problem}")
-                reply = self.conversation.ask(self.prompts.fill("unreadable", problem=problem))
-        raise AssertionError("unreachable: readable_attempts is at least 1")
+def _keep(candidate: Candidate, folder: Path) -> None:
+    """The program and its verdict beside its conversation, in the form of the store of programs."""
+    (folder / "program.py").write_text(candidate.program.source, encoding="utf-8")
+    replies = candidate.conversation.replies
+    entry: dict[str, Any] = {
+        "accepted": candidate.verdict.accepted,
+        "program_hash": candidate.program.hash,
+        "attempts": candidate.number,
+        "vlm_calls": len(replies),
+        "vlm_model": replies[-1].model,
+        "subtasks": [dataclasses.asdict(subtask) for subtask in candidate.program.subtasks],
+        "checks": [dataclasses.asdict(check) for check in candidate.verdict.checks],
+        "feedback": candidate.verdict.feedback,
+    }
+    (folder / "verdict.json").write_text(json.dumps(entry, indent=1), encoding="utf-8")

@@ -47,6 +47,13 @@ class Conversation:
         self._save()
         return reply.text
 
+    def fork(self, vlm: VLM, folder: Path | None = None) -> Conversation:
+        """Another conversation that goes on from here, kept in another folder."""
+        other = Conversation(vlm, self.messages[0].text, folder)
+        other.messages, other.replies = list(self.messages), list(self.replies)
+        other._save()
+        return other
+
     def _save(self) -> None:
         if self.folder is not None:
             save(self.folder, self.messages, self.replies)

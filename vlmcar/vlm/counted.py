@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,13 @@ class CountedVLM:
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
         return self.backend.identity(images)
+
+    def branch(self, name: str, turns: int) -> CountedVLM:
+        """For a conversation that shares its first ``turns`` turns with another one; cache and ledger are the same."""
+        other = copy.copy(self)
+        begin = getattr(self.backend, "branch", None)  # of a backend whose chats have places
+        other.backend = begin(name, turns) if begin else self.backend
+        return other
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """The kept answer to exactly these messages, or a new one. Refusals and errors are never kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ class Manual:
 
     Turn n lies in ``<folder>/turn_<n>/``: ``prompt.md``, ``image_1.png``, ... The answer is expected in
     ``answer.md`` there. Answers that already exist are taken, so a stopped conversation goes on
-    where it was.
+    where it was. A conversation that branches off from another one has a sub-folder, and is a new chat: its first
+    prompt holds what was said before.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Manual:
     record: bool
 
     cache = False  # its folder keeps the answers
+    first_turn = 1  # of the chat
 
     def __post_init__(self) -> None:
         if not self.answered_by.strip():
@@ -39,6 +42,12 @@ class Manual:
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:  # noqa: ARG002
         return {"vlm": self.name, "answered_by": self.answered_by}
+
+    def branch(self, name: str, turns: int) -> Manual:
+        """For a conversation that goes on after so many turns of this one, in a chat of its own."""
+        other = dataclasses.replace(self, folder=str(Path(self.folder) / name))
+        other.first_turn = turns + 1
+        return other
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """Write the turn, then wait for its answer.
@@ -52,7 +61,7 @@ class Manual:
         answer = folder / "answer.md"
         started = time.monotonic()
         if not answer.exists():
-            chat = "in a new chat" if number == 1 else "in the same chat"
+            chat = "in a new chat" if number == self.first_turn else "in the same chat"
             print(
                 f"manual VLM, turn {number}: send {folder / 'prompt.md'} with the image_*.png beside it {chat}, and "
                 f"save the answer as {answer} (waiting {self.timeout_minutes:g} minutes at most)",
@@ -69,13 +78,14 @@ class Manual:
             time.sleep(self.poll_seconds)
 
     def _write_turn(self, folder: Path, messages: Sequence[Message]) -> None:
-        text = messages[-1].text
-        if sum(message.role == "user" for message in messages) == 1:
-            text = "\n\n".join(message.text for message in messages)  # the system prompt stands before
+        text, images = messages[-1].text, messages[-1].images
+        if sum(message.role == "user" for message in messages) == self.first_turn:
+            text = _opening(messages)
+            images = tuple(image for message in messages for image in message.images)
         folder.mkdir(parents=True, exist_ok=True)
         prompt = folder / "prompt.md"
         shown = folder / "images.json"
-        digests = json.dumps([image_digest(image) for image in messages[-1].images])
+        digests = json.dumps([image_digest(image) for image in images])
         if any(
             path.exists() and path.read_text(encoding="utf-8") != content
             for path, content in ((prompt, text), (shown, digests))
@@ -83,7 +93,24 @@ class Manual:
             raise VlmcarError(
                 f"{prompt} belongs to another conversation; remove {folder.parent} or choose another vlm.folder"
             )
-        for number, image in enumerate(messages[-1].images, start=1):
+        for number, image in enumerate(images, start=1):
             write_png(folder / f"image_{number}.png", image)
         shown.write_text(digests, encoding="utf-8")  # so that answers are not taken for other pictures
         prompt.write_text(text, encoding="utf-8")  # last: whoever waits for it finds the images there
+
+
+def _opening(messages: Sequence[Message]) -> str:
+    """The first prompt of a chat: the system prompt stands before, and what was said in the chat it branches off."""
+    if all(message.role != "assistant" for message in messages):
+        return "\n\n".join(message.text for message in messages)
+    parts, shown = [], 0
+    for message in messages:
+        if message.role == "assistant":
+            parts.append(f"(To this you answered:)\n\n{message.text}\n\n(Then you were asked:)")
+            continue
+        parts.append(message.text)
+        if count := len(message.images):
+            files = ", ".join(f"image_{shown + n}.png" for n in range(1, count + 1))
+            parts.append(f"(Attached to this, in order: {files})")
+            shown += count
+    return "\n\n".join(parts)
