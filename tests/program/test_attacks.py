@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from .attacks import behaviour, exhaustion, files, kernel, memory, network, proc
 from .attacks.attack import Attack
 from .attacks.machine import missing
 from .attacks.world import EFFECTS, read, world
-from .helpers import SHAPE, grey, sandbox
+from .helpers import BRIGHT, SHAPE, grey, program, sandbox
 
 ATTACKS = (
     *files.ATTACKS,
@@ -38,13 +37,11 @@ ATTACKS = (
 
 OFF: frozenset[str] = frozenset()
 ALL = frozenset({"limits", "user", "landlock", "seccomp"})
-ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
-    "seccomp": (frozenset({"seccomp"}), ALL),
-    "limits": (ALL - {"landlock"}, ALL),
-    "seal": (OFF, frozenset({"seccomp"}), ALL),
+LEVELS = {
+    "seccomp alone": frozenset({"seccomp"}),
+    "without landlock": ALL - {"landlock"},
+    "all": ALL,
 }
-"""What holds an attack -> the layers that must do, from the fewest on. Landlock is only ever a second wall: kernels
-may lack it."""
 PATIENCE = 2.0
 """Seconds that an unhindered attack may take until it shows: signals, children and servers are not immediate."""
 
@@ -60,10 +57,8 @@ class Outcome(NamedTuple):
     text: str
 
 
-def attempt(
-    attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch, patience: float = 0.0
-) -> Outcome:
-    """Let a program loose in a new world, with these layers around it; wait for its evidence for so long."""
+def attempt(attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Let a program loose in a new world, with these layers around it."""
     monkeypatch.setattr("vlmcar.program.sandbox.LAYERS", layers)
     monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())
     initial, frames = grey(0), grey(7)
@@ -80,7 +75,7 @@ def attempt(
         except ProgramError as error:
             end, text = error.kind, str(error)
         effects = place.effects(answer, text, initial, frames)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + (0 if layers else PATIENCE)
         while attack.evidence not in effects and time.monotonic() < deadline:
             time.sleep(0.005)
             effects = place.effects(answer, text, initial, frames)
@@ -96,21 +91,6 @@ def no_core_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
-def test_this_machine_can_show_it() -> None:
-    """Without seccomp every attack below would work, and no test of it would mean anything: fail, do not skip."""
-    level = sandbox().level()
-    assert "seccomp" in level, f"workers on this machine reach level {level!r} only"
-    if "landlock" not in level:
-        warnings.warn("this kernel has no Landlock: the second wall is not tested here", stacklevel=1)
-
-
-def test_every_attack_is_another_one() -> None:
-    everything = (*ATTACKS, *behaviour.BEHAVIOURS, *behaviour.ORPHANS)
-    assert len({attack.name for attack in everything}) == len(everything)
-    assert len({attack.body for attack in everything}) == len(everything)
-    assert {attack.evidence for attack in ATTACKS} == set(EFFECTS)
-
-
 def skip_what_is_missing(attack: Attack) -> None:
     for reason in filter(None, map(missing, attack.needs)):
         pytest.skip(reason)
@@ -121,23 +101,27 @@ def test_attack_works_unhindered_and_leaves_no_trace_when_held(
     attack: Attack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_what_is_missing(attack)
+    levels = dict(LEVELS)
     with monkeypatch.context() as without_seal:
         if attack.layer == "seal":
             without_seal.setattr("vlmcar.program.shared.F_SEAL_FUTURE_WRITE", 0)
-        control = attempt(attack, OFF, without_seal, PATIENCE)
+            levels["seal alone"] = OFF
+        control = attempt(attack, OFF, without_seal)
     assert attack.evidence in control.effects, f"it does not even work unhindered: {control}"
-    for layers in ENOUGH[attack.layer]:
+    if attack.layer == "limits":
+        del levels["seccomp alone"]
+    for name, layers in levels.items():
         held = attempt(attack, layers, monkeypatch)
         allowed = {"answer"} if attack.evidence != "answer" else set()
-        if not layers:  # then the seal holds the frames, and nothing holds the rest
+        if not layers:
             allowed |= {*EFFECTS} - {"frames"}
-        assert not held.effects.keys() - allowed, f"held by {sorted(layers)}: {held}"
-        assert "while loading" not in held.text, f"{sorted(layers)}: the attack did not even begin: {held}"
+        assert not held.effects.keys() - allowed, f"{name}: {held}"
+        assert "while loading" not in held.text, f"{name}: the attack did not even begin: {held}"
 
 
 @pytest.mark.parametrize("attack", behaviour.BEHAVIOURS, ids=names)
 def test_misbehaviour_ends_in_a_verdict(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the deadline, of the right kind, without any trace of it."""
+    """Within the deadline, of the right kind, without any trace; and the next program is judged as ever."""
     skip_what_is_missing(attack)
     monkeypatch.setattr("vlmcar.program.sandbox.GRACE_SECONDS", 0.3)
     monkeypatch.setattr("vlmcar.program.sandbox.WALL_TIMES", 3)
@@ -150,6 +134,11 @@ def test_misbehaviour_ends_in_a_verdict(attack: Attack, monkeypatch: pytest.Monk
     assert outcome.text.isprintable()
     assert len(outcome.text) < 500
     assert processes_of(os.getpid()) == children  # a zombie would still be there
+    worker = sandbox().start(program(BRIGHT), SHAPE)
+    try:
+        assert worker.run(grey(0), grey(255)) == 1
+    finally:
+        worker.close()
 
 
 def processes_of(parent: int) -> set[str]:
@@ -160,8 +149,8 @@ def processes_of(parent: int) -> set[str]:
 def test_no_worker_outlives_its_trainer(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even when the trainer is killed and can clean nothing up."""
     assert survivors(attack, OFF, monkeypatch), "it does not even work unhindered"
-    for layers in ENOUGH["seccomp"]:
-        assert not survivors(attack, layers, monkeypatch), layers
+    for name, layers in LEVELS.items():
+        assert not survivors(attack, layers, monkeypatch), name
 
 
 def survivors(attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> set[int]:

@@ -11,13 +11,7 @@ from pathlib import Path
 from vlmcar.types import Program, SubTask
 
 NATIVE = Path(__file__).with_name("prelude.py").read_text(encoding="utf-8")
-NAMES = set(re.findall(r"^(?:import |def )?(\w+)", NATIVE, re.MULTILINE)) - {
-    "import",
-    "def",
-    "from",
-    "os",
-    "sys",
-}
+NAMES = set(re.findall(r"^(?:import |def )?(\w+)", NATIVE, re.MULTILINE)) - {"import", "def", "from"}
 
 PLAIN = '''
 def reveal(data):

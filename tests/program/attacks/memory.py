@@ -156,18 +156,6 @@ ATTACKS = (
         """,
         needs=("i386",),
     ),
-    Attack(
-        "entry_for_32_bit_programs_without_code_of_its_own",
-        "files",
-        """
-        low = mapped(READ | WRITE, PRIVATE_ANONYMOUS | 0x40, 65536)
-        put(path("ran") + bytes(1), low)
-        gadget = place_of(cv2.imread) + ctypes.string_at(place_of(cv2.imread), 4 << 20).index(b"\\xcd\\x80")
-        registers = dict(rbx=low, rcx=O_CREAT | O_WRONLY, rdx=0o666, rax=5, rsp=low + 32768, rip=gadget)
-        return_from_signal(**registers)
-        """,
-        needs=("i386",),
-    ),
     Attack("memory_file", "descriptor", "return call('memfd_create', b'x', 0) < 0"),
     Attack("memory_file_by_python", "descriptor", "import os\nos.memfd_create('x')\nreturn False"),
     Attack("secret_memory", "descriptor", "return call('memfd_secret', 0) < 0", needs=("memfd_secret",)),

@@ -62,31 +62,6 @@ def jump(address):
     return ctypes.CFUNCTYPE(ctypes.c_long)(address)()
 
 
-def place_of(function):
-    """Where the machine code of a built-in function lies."""
-    definition = ctypes.c_uint64.from_address(id(function) + 16).value
-    return ctypes.c_uint64.from_address(definition + 8).value
-
-
-def return_from_signal(**registers):
-    """Set all registers, of x86-64, at once, and so go anywhere: as if a signal handler returned.
-
-    The kernel takes them from the stack, where libc's ``syscall`` has left its arguments behind the sixth.
-    """
-    order = "r8 r9 r10 r11 r12 r13 r14 r15 rdi rsi rbp rbx rdx rax rcx rsp rip"
-    words = [
-        0,
-        0,
-        2,
-        0,
-        *(registers.get(name, 0) for name in order.split()),
-        0x202,
-        0x002B000000000033,
-        *[0] * 16,
-    ]
-    libc.syscall(*[ctypes.c_long(word) for word in (15, 0, 0, 0, 0, 0, *words)])
-
-
 def vector(address, size):
     """One iovec."""
     return (ctypes.c_uint64 * 2)(address, size)

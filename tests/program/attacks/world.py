@@ -51,7 +51,7 @@ EFFECTS = {
 MUCH = 150
 """MiB beyond what the worker had that count as a ``memory`` effect."""
 SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGIO, signal.SIGURG, signal.SIGALRM, signal.SIGTERM)
-PR_SET_PTRACER, MNT_DETACH = 0x59616D61, 2
+PR_SET_PTRACER = 0x59616D61
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -318,9 +318,8 @@ class World:
         for number in self._system_v("sem"):
             libc.semctl(number, 0, 0)
         libc.syscall(NUMBERS["mq_unlink"], f"vlmcar-{self.key}".encode())
-        for line in read_text("/proc/self/mounts").splitlines():
-            if self.root.name in (place := line.split()[1]):
-                libc.umount2(place.encode(), MNT_DETACH)
+        while self.root.name in read_text("/proc/self/mounts") and not libc.umount2(bytes(self.root), 2):
+            pass
 
 
 @contextmanager
