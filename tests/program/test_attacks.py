@@ -7,9 +7,11 @@ work, or the test proves nothing and fails. Then it must leave no trace at all.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +24,7 @@ from .attacks import behaviour, exhaustion, files, kernel, memory, network, proc
 from .attacks.attack import Attack
 from .attacks.machine import missing
 from .attacks.world import EFFECTS, read, world
-from .helpers import BRIGHT, SHAPE, grey, program, sandbox
+from .helpers import SHAPE, grey, sandbox
 
 ATTACKS = (
     *files.ATTACKS,
@@ -37,13 +39,18 @@ ATTACKS = (
 
 OFF: frozenset[str] = frozenset()
 ALL = frozenset({"limits", "user", "landlock", "seccomp"})
-LEVELS = {
-    "seccomp alone": frozenset({"seccomp"}),
-    "without landlock": ALL - {"landlock"},
-    "all": ALL,
+ENOUGH: dict[str, tuple[frozenset[str], ...]] = {
+    "seccomp": (frozenset({"seccomp"}), ALL),
+    "limits": (ALL - {"landlock"}, ALL),
+    "seal": (OFF, frozenset({"seccomp"}), ALL),
 }
+"""What holds an attack -> the layers that must do, from the fewest on. Landlock is only ever a second wall: kernels
+may lack it."""
 PATIENCE = 2.0
 """Seconds that an unhindered attack may take until it shows: signals, children and servers are not immediate."""
+
+VOID = re.compile("while loading|NameError|LookupError|AttributeError: module|IndentationError")
+"""What a program says that was stopped by a mistake of its own."""
 
 
 def names(attack: Attack) -> str:
@@ -57,8 +64,10 @@ class Outcome(NamedTuple):
     text: str
 
 
-def attempt(attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    """Let a program loose in a new world, with these layers around it."""
+def attempt(
+    attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch, patience: float = 0.0
+) -> Outcome:
+    """Let a program loose in a new world, with these layers around it; wait for its evidence for so long."""
     monkeypatch.setattr("vlmcar.program.sandbox.LAYERS", layers)
     monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())
     initial, frames = grey(0), grey(7)
@@ -75,7 +84,7 @@ def attempt(attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPa
         except ProgramError as error:
             end, text = error.kind, str(error)
         effects = place.effects(answer, text, initial, frames)
-        deadline = time.monotonic() + (0 if layers else PATIENCE)
+        deadline = time.monotonic() + patience
         while attack.evidence not in effects and time.monotonic() < deadline:
             time.sleep(0.005)
             effects = place.effects(answer, text, initial, frames)
@@ -91,6 +100,21 @@ def no_core_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
+def test_this_machine_can_show_it() -> None:
+    """Without seccomp every attack below would work, and no test of it would mean anything: fail, do not skip."""
+    level = sandbox().level()
+    assert "seccomp" in level, f"workers on this machine reach level {level!r} only"
+    if "landlock" not in level:
+        warnings.warn("this kernel has no Landlock: the second wall is not tested here", stacklevel=1)
+
+
+def test_every_attack_is_another_one() -> None:
+    everything = (*ATTACKS, *behaviour.BEHAVIOURS, *behaviour.ORPHANS)
+    assert len({attack.name for attack in everything}) == len(everything)
+    assert len({attack.body for attack in everything}) == len(everything)
+    assert {attack.evidence for attack in ATTACKS} == set(EFFECTS)
+
+
 def skip_what_is_missing(attack: Attack) -> None:
     for reason in filter(None, map(missing, attack.needs)):
         pytest.skip(reason)
@@ -101,27 +125,23 @@ def test_attack_works_unhindered_and_leaves_no_trace_when_held(
     attack: Attack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_what_is_missing(attack)
-    levels = dict(LEVELS)
     with monkeypatch.context() as without_seal:
         if attack.layer == "seal":
             without_seal.setattr("vlmcar.program.shared.F_SEAL_FUTURE_WRITE", 0)
-            levels["seal alone"] = OFF
-        control = attempt(attack, OFF, without_seal)
+        control = attempt(attack, OFF, without_seal, PATIENCE)
     assert attack.evidence in control.effects, f"it does not even work unhindered: {control}"
-    if attack.layer == "limits":
-        del levels["seccomp alone"]
-    for name, layers in levels.items():
+    for layers in ENOUGH[attack.layer]:
         held = attempt(attack, layers, monkeypatch)
         allowed = {"answer"} if attack.evidence != "answer" else set()
-        if not layers:
+        if not layers:  # then the seal holds the frames, and nothing holds the rest
             allowed |= {*EFFECTS} - {"frames"}
-        assert not held.effects.keys() - allowed, f"{name}: {held}"
-        assert "while loading" not in held.text, f"{name}: the attack did not even begin: {held}"
+        assert not held.effects.keys() - allowed, f"held by {sorted(layers)}: {held}"
+        assert not VOID.search(held.text), f"{sorted(layers)}: the attack did not even begin: {held}"
 
 
 @pytest.mark.parametrize("attack", behaviour.BEHAVIOURS, ids=names)
 def test_misbehaviour_ends_in_a_verdict(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the deadline, of the right kind, without any trace; and the next program is judged as ever."""
+    """Within the deadline, of the right kind, without any trace of it."""
     skip_what_is_missing(attack)
     monkeypatch.setattr("vlmcar.program.sandbox.GRACE_SECONDS", 0.3)
     monkeypatch.setattr("vlmcar.program.sandbox.WALL_TIMES", 3)
@@ -129,16 +149,12 @@ def test_misbehaviour_ends_in_a_verdict(attack: Attack, monkeypatch: pytest.Monk
     outcome = attempt(attack, ALL, monkeypatch)
     assert time.monotonic() - began < 10
     assert outcome.end == attack.evidence, outcome
+    assert not VOID.search(outcome.text), outcome
     assert not outcome.effects.keys() - {"answer"}, outcome
     assert outcome.text.isascii()
     assert outcome.text.isprintable()
     assert len(outcome.text) < 500
     assert processes_of(os.getpid()) == children  # a zombie would still be there
-    worker = sandbox().start(program(BRIGHT), SHAPE)
-    try:
-        assert worker.run(grey(0), grey(255)) == 1
-    finally:
-        worker.close()
 
 
 def processes_of(parent: int) -> set[str]:
@@ -149,8 +165,8 @@ def processes_of(parent: int) -> set[str]:
 def test_no_worker_outlives_its_trainer(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even when the trainer is killed and can clean nothing up."""
     assert survivors(attack, OFF, monkeypatch), "it does not even work unhindered"
-    for name, layers in LEVELS.items():
-        assert not survivors(attack, layers, monkeypatch), name
+    for layers in ENOUGH["seccomp"]:
+        assert not survivors(attack, layers, monkeypatch), layers
 
 
 def survivors(attack: Attack, layers: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> set[int]:

@@ -82,6 +82,19 @@ def test_an_error_is_another_answer_and_only_for_its_frame(fails: list[int]) -> 
     assert again.tolist() == [level not in fails for level in levels]
 
 
+@pytest.mark.usefixtures("unscreened")
+def test_an_error_that_is_about_no_frame_counts_for_the_batch_and_ends() -> None:
+    """The program overwrites where the worker notes what it judges, and dies: nobody knows which frame it was."""
+    body = """import sys, os
+here = sys._getframe()
+while "position" not in here.f_locals:
+    here = here.f_back
+here.f_locals["position"][:8] = b"\\xfe" * 8
+os._exit(0)"""
+    kept = judged(program(LEVEL), [10, 20, 30])
+    assert replay(program(body), sandbox(), kept, np.random.default_rng(0)).tolist() == [False] * 3
+
+
 def test_frames_of_several_shapes_are_replayed() -> None:
     body = "return frame.shape[0] > frame.shape[1]"
     pairs = [np.zeros(shape, np.uint8) for shape in ((8, 16, 3), (16, 8, 3)) for _ in range(9)]

@@ -47,6 +47,9 @@ BAD = {
         GOOD + "def f(x):\n    match x:\n        case object(random=r):\n            return r\n",
         ["line 8", ".random"],
     ),
+    "typing": (inside("import typing"), ["line 5", "'typing'", "only numpy, cv2 and math"]),
+    "evaluated annotations": (inside("from typing import get_type_hints"), ["line 5", "'typing'"]),
+    "numpy typing": (inside("import numpy.typing as npt"), ["line 5", "numpy.typing"]),
     "builtins": (inside("__builtins__"), ["line 5", "__builtins__"]),
     "attribute of a module by another name": (inside("m = np; m.n = 1"), ["line 5", "no state"]),
     "attribute of what is one thing here and another there": (

@@ -34,7 +34,7 @@ def replay(
 ) -> NDArray[np.bool_]:
     """Whether each frame gets its answer again: in a fresh process, in another order, in batches of other sizes.
 
-    An error is another answer.
+    An error is another answer; one that is about no frame in particular, for the whole batch.
 
     Returns:
         bool (len(judged),)
@@ -54,9 +54,8 @@ def replay(
                     np.stack([judged[item].frame for item in batch]),
                 )
             except ProgramError as error:
-                order += (
-                    batch[: error.index] + batch[(error.index or 0) + 1 :]
-                )  # all but the one that it is about
+                if error.index is not None:  # the others of the batch are judged once more, without it
+                    order += batch[: error.index] + batch[error.index + 1 :]
                 continue
             for item, answer in zip(batch, answers, strict=True):
                 same[item] = np.array_equal(answer, judged[item].answer)

@@ -19,17 +19,17 @@ MAX_BYTES = 100_000
 MAX_PROBLEMS = 20
 
 MODULES = (
-    *(
-        "numpy",
-        "numpy.linalg",
-        "numpy.fft",
-        "numpy.ma",
-        "numpy.polynomial",
-        "numpy.lib.stride_tricks",
-        "numpy.typing",
-    ),
-    *("cv2", "math", "typing"),
+    *("numpy", "numpy.linalg", "numpy.fft", "numpy.ma", "numpy.polynomial", "numpy.lib.stride_tricks"),
+    *("cv2", "math"),
 )
+TYPES = {
+    "typing": {
+        *("Any", "Callable", "Dict", "Iterable", "Iterator", "List"),
+        *("Optional", "Sequence", "Set", "Tuple", "Union"),
+    },
+    "numpy.typing": {"ArrayLike", "NDArray"},
+}
+"""Module -> what may be imported from it, for annotations; the modules themselves lead to the interpreter."""
 PARAMETERS = ["initial", "frame"]
 
 FILES = "programs read and write nothing but the two frames"
@@ -191,6 +191,8 @@ def _module(name: str) -> str:
 
 def _import_from(node: ast.ImportFrom) -> Iterator[str]:
     if node.module == "__future__" and [alias.name for alias in node.names] == ["annotations"]:
+        return
+    if not node.level and node.module in TYPES and {a.name for a in node.names} <= TYPES[node.module]:
         return
     if node.level or node.module not in MODULES:
         yield _module("." * node.level + (node.module or ""))

@@ -11,7 +11,13 @@ from pathlib import Path
 from vlmcar.types import Program, SubTask
 
 NATIVE = Path(__file__).with_name("prelude.py").read_text(encoding="utf-8")
-NAMES = set(re.findall(r"^(?:import |def )?(\w+)", NATIVE, re.MULTILINE)) - {"import", "def", "from"}
+NAMES = set(re.findall(r"^(?:import |def )?(\w+)", NATIVE, re.MULTILINE)) - {
+    "import",
+    "def",
+    "from",
+    "os",
+    "sys",
+}
 
 PLAIN = '''
 def reveal(data):

@@ -26,7 +26,7 @@ ITSELF = (
     Attack("umask", "state", "return call('umask', 0o777) < 0"),
     Attack("personality", "state", "return call('personality', 0x0040000) < 0", needs=("personality",)),
     Attack("name_of_the_process", "state", "return call('prctl', 15, b'innocent', 0, 0, 0) < 0"),
-    Attack("slack_of_timers", "state", "return call('prctl', 29, 1000, 0, 0, 0) < 0"),
+    Attack("slack_of_timers", "answer", "return call('prctl', 29, 1000, 0, 0, 0) == 0"),
     Attack("outlive_the_parent", "answer", "return call('prctl', 1, 0, 0, 0, 0) == 0"),
     Attack("adopt_orphans", "answer", "return call('prctl', 36, 1, 0, 0, 0) == 0"),
     Attack("be_dumpable", "answer", "return call('prctl', 4, 0, 0, 0, 0) == 0"),
@@ -118,7 +118,7 @@ DESCRIPTORS = (
     Attack(
         "performance_events",
         "descriptor",
-        "return call('perf_event_open', b'\\1' + bytes(3) + b'\\x70' + bytes(120), 0, -1, -1, 0) < 0",
+        "return call('perf_event_open', b'\\1' + bytes(3) + b'\\x70' + bytes(35) + b'\\x60' + bytes(87), 0, -1, -1, 0) < 0",
         needs=("perf",),
     ),
     Attack(

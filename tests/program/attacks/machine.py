@@ -43,9 +43,18 @@ def extended_attributes() -> bool:
     return True
 
 
+def may_use_bpf() -> bool:
+    return capable(39) or capable(21) or setting("kernel/unprivileged_bpf_disabled") == "0"
+
+
+def setting(name: str) -> str:
+    """A file below /proc/sys, empty where there is none."""
+    place = Path("/proc/sys", name)
+    return place.read_text().strip() if place.exists() else ""
+
+
 def traces() -> bool:
-    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
-    return capable(19) or not scope.exists() or scope.read_text().strip() == "0"
+    return capable(19) or setting("kernel/yama/ptrace_scope") in ("", "0")
 
 
 NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
@@ -66,11 +75,14 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "io_uring": (lambda: known("io_uring_setup", 0, 0), "this machine has io_uring switched off"),
     "userfaultfd": (lambda: known("userfaultfd", -1), "this machine has userfaultfd switched off"),
     "perf": (lambda: known("perf_event_open", 0, 0, -1, -1, 0), "this machine has no perf events"),
-    "bpf": (lambda: known("bpf", 0, 0, 0) or capable(39), "bpf is for privileged processes on this machine"),
+    "bpf": (
+        lambda: known("bpf", 0, 0, 0) and may_use_bpf(),
+        "bpf is for privileged processes on this machine",
+    ),
     "keys": (lambda: known("keyctl", 0, -1, 0), "this machine has no kernel keyrings"),
     "kcmp": (lambda: known("kcmp", 0, 0, -1, 0, 0), "this kernel has no kcmp"),
     "user_namespaces": (
-        user_namespaces := cache(lambda: fork_can("unshare", 0x10000000)),
+        lambda: fork_can("unshare", 0x10000000),
         "no user namespaces",
     ),
     "memfd_secret": (lambda: known("memfd_secret", -1), "this kernel has no memfd_secret"),

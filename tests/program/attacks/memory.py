@@ -156,6 +156,19 @@ ATTACKS = (
         """,
         needs=("i386",),
     ),
+    Attack(
+        "entry_for_32_bit_programs_without_code_of_its_own",
+        "files",
+        """
+        low = mapped(READ | WRITE, PRIVATE_ANONYMOUS | 0x40, 65536)
+        put(path("untouched.txt") + bytes(1), low)
+        gadget = place_of(cv2.imread) + ctypes.string_at(place_of(cv2.imread), 4 << 20).index(b"\\xcd\\x80")
+        # Number 10 is unlink there; here it is mprotect, which the filter allows.
+        registers = dict(rbx=low, rax=10, rsp=low + 32768, rip=gadget)
+        return_from_signal(**registers)
+        """,
+        needs=("i386",),
+    ),
     Attack("memory_file", "descriptor", "return call('memfd_create', b'x', 0) < 0"),
     Attack("memory_file_by_python", "descriptor", "import os\nos.memfd_create('x')\nreturn False"),
     Attack("secret_memory", "descriptor", "return call('memfd_secret', 0) < 0", needs=("memfd_secret",)),

@@ -15,7 +15,7 @@ ATTACKS = (
         "contact",
         """
         import socket
-        socket.create_connection(("127.0.0.1", TCP))
+        socket.socket().connect(("127.0.0.1", TCP))
         return False
         """,
     ),
@@ -24,7 +24,7 @@ ATTACKS = (
         "contact",
         """
         import sys
-        sys.modules["socket"].create_connection(("127.0.0.1", TCP))
+        sys.modules["socket"].socket(type=2).sendto(b"x", ("127.0.0.1", UDP))
         return False
         """,
     ),

@@ -268,13 +268,14 @@ STARTS = (
     ),
 )
 
+# Never to -1, and never to what `getpid` or `getppid` say: a filter may make them say -1, which is everybody.
 SIGNALS = (
     Attack(
         "os_kill_of_the_parent",
         "signal",
         """
         import os
-        os.kill(os.getppid(), 10)
+        os.kill(PARENT, 10)
         return False
         """,
     ),
@@ -282,7 +283,7 @@ SIGNALS = (
     Attack("kill_of_another", "signal", "return call('kill', VICTIM, 9) < 0"),
     Attack("stop_another", "signal", "return call('kill', VICTIM, 19) < 0"),
     Attack("kill_of_a_group", "signal", "return call('kill', -VICTIM, 15) < 0"),
-    Attack("is_there_anybody", "answer", "return call('kill', -1, 0) == 0"),
+    Attack("is_it_there", "answer", "return call('kill', VICTIM, 0) == 0"),
     Attack("tkill", "signal", "return call('tkill', VICTIM, 15) < 0"),
     Attack("tgkill", "signal", "return call('tgkill', VICTIM, VICTIM, 15) < 0"),
     Attack(

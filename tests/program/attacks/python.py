@@ -63,6 +63,37 @@ ATTACKS = (
     Attack("eval_of_a_text", "files", "eval(\"__import__('os').mkdir(WORLD + '/ran')\")\nreturn False"),
     Attack("text_that_formats", "files", "'{0.__class__}'.format(open(WORLD + '/ran', 'w'))\nreturn False"),
     Attack(
+        "builtins_by_typing",
+        "files",
+        """
+        import typing
+        typing.stdlib_re.enum.bltns.open(WORLD + "/ran", "w")
+        return False
+        """,
+    ),
+    Attack(
+        "annotation_that_is_evaluated",
+        "files",
+        """
+        import typing
+        def innocent(x: "typing.stdlib_re.enum.bltns.open(WORLD + '/ran', 'w')"):
+            pass
+        typing.get_type_hints(innocent, {"typing": typing, "WORLD": WORLD})
+        return False
+        """,
+    ),
+    Attack(
+        "annotation_that_imports",
+        "files",
+        """
+        import typing
+        def innocent(x: "__import__('posix').mkdir(WORLD + '/ran')"):
+            pass
+        typing.get_type_hints(innocent)
+        return False
+        """,
+    ),
+    Attack(
         "code_of_another_function",
         "files",
         """
@@ -122,10 +153,12 @@ ATTACKS = (
         "files",
         """
         import sys
-        sys.modules["__main__"].write = lambda *_, place=WORLD + "/ran": open(place, "w")
+        def write(*_, place=WORLD + "/ran"):
+            open(place, "w")
+            1 // 0
+        sys.modules["__main__"].write = write
         return False
         """,
-        seconds=0.5,
     ),
     Attack(
         "trace_of_the_interpreter",

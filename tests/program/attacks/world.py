@@ -51,7 +51,7 @@ EFFECTS = {
 MUCH = 150
 """MiB beyond what the worker had that count as a ``memory`` effect."""
 SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGIO, signal.SIGURG, signal.SIGALRM, signal.SIGTERM)
-PR_SET_PTRACER = 0x59616D61
+PR_SET_PTRACER, MNT_DETACH = 0x59616D61, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -73,7 +73,7 @@ class World:
         self._others()
         cleanup.callback(self._remove_objects)
         self._files = self._snapshot()
-        self._told = {self.secret, environment_sum(), round(os.getpid() % 99991 / 100000, 5)}
+        self._told = {self.secret, environment_sum()}
 
     # Building
 
@@ -248,7 +248,8 @@ class World:
             if len(fields) < 4 or fields[0] == b"Z":
                 continue
             line = read(int(name), "cmdline")
-            if int(fields[3]) == self._worker.pid or line == self._cmdline or self.root.name.encode() in line:
+            ours = bool(line) and (line == self._cmdline or self.root.name.encode() in line)
+            if ours or int(fields[3]) == self._worker.pid:
                 found.append(int(name))
         return found
 
@@ -318,8 +319,9 @@ class World:
         for number in self._system_v("sem"):
             libc.semctl(number, 0, 0)
         libc.syscall(NUMBERS["mq_unlink"], f"vlmcar-{self.key}".encode())
-        while self.root.name in read_text("/proc/self/mounts") and not libc.umount2(bytes(self.root), 2):
-            pass
+        for line in read_text("/proc/self/mounts").splitlines():
+            if self.root.name in (place := line.split()[1]):
+                libc.umount2(place.encode(), MNT_DETACH)
 
 
 @contextmanager
