@@ -24,6 +24,7 @@ GROUPS = (
     "generation",
     "sandbox",
     "verification",
+    "audit",
     "method",
     "reward",
     "algorithm",

@@ -31,6 +31,7 @@ QUICK = [
     "training.eval_episodes=3",
     "training.final_eval_episodes=4",
     "training.checkpoint_every=2048",
+    "audit.episodes=4",
 ]
 
 

@@ -23,7 +23,7 @@ STAGES = ("train", "generate", "verify", "agreement")
 # What a run's outcome depends on, by what its method needs.
 _ALWAYS = ("env", "method", "algorithm", "training")
 _WITH_SUBTASKS = (*_ALWAYS, "vlm", "generation", "reward")
-_WITH_PROGRAM = (*_WITH_SUBTASKS, "sandbox", "verification")
+_WITH_PROGRAM = (*_WITH_SUBTASKS, "sandbox", "verification", "audit")
 _DEPENDS_ON = {"nothing": _ALWAYS, "subtasks": _WITH_SUBTASKS, "program": _WITH_PROGRAM}
 _COMPONENTS = (*_WITH_PROGRAM, "logger")
 _VALUES = ("stage", "seed", "results", "label", "overwrite", "levels")
@@ -58,6 +58,7 @@ class Components:
     reward: Any
     algorithm: Any
     training: Any
+    audit: Any
     logger: Any
     stage: str
     seed: int
@@ -167,6 +168,7 @@ def _check_together(built: Components) -> None:
                 f"training.eval_seed={built.training.eval_seed} gives levels that verification's {which} set has, "
                 "too; evaluation needs levels of its own"
             )
+    _check_audit(built, evaluated)
     if built.env.training_seeds and evaluated & set(built.env.training_seeds):
         raise ConfigError(
             f"training.eval_seed={built.training.eval_seed} gives levels that training draws from, too: "
@@ -177,6 +179,21 @@ def _check_together(built: Components) -> None:
     check_reward = getattr(built.reward, "check_with", None)
     if check_reward and built.method.needs != "nothing":
         check_reward(built.method.env_reward)
+
+
+def _check_audit(built: Components, evaluated: set[int]) -> None:
+    if built.env.training_seeds:
+        return  # the audit plays these
+    others = {"evaluation": evaluated}
+    others |= {
+        f"verification's {which} set": set(built.verification.seeds(which))
+        for which in ("feedback", "held_out")
+    }
+    for whose, seeds in others.items():
+        if seeds & set(built.audit.all_seeds):
+            raise ConfigError(
+                f"audit.first_seed={built.audit.first_seed} gives levels that {whose} has, too; the audit needs its own"
+            )
 
 
 def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:

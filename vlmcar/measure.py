@@ -58,7 +58,7 @@ def read_truths(task: str) -> dict[str, str]:
 
 def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:
     """Experts, random play and, if this run's policy is there, its episodes."""
-    from vlmcar.training.rollout import policy_trajectory
+    from vlmcar.training.rollout import policy_trajectories
 
     seeds = range(_FIRST_SEED, _FIRST_SEED + built.levels)
     for seed in tqdm(seeds, "levels, expert and random", disable=None):  # None: a bar on terminals only
@@ -69,5 +69,5 @@ def _trajectories(built: Components, console: Console) -> Iterator[Trajectory]:
         console.say(f"no trained policy in {policy.parent}: expert and random frames only")
         return
     model = built.algorithm.load(str(policy), None)
-    for seed in tqdm(seeds, "levels, trained policy", disable=None):
-        yield policy_trajectory(built.env, model, seed, built.algorithm.samples_actions)
+    played = policy_trajectories(built.env, model, seeds, built.algorithm.samples_actions)
+    yield from tqdm(played, "levels, trained policy", total=len(seeds), disable=None)

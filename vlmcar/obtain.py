@@ -52,7 +52,7 @@ def obtain_program(built: Components, console: Console) -> StoredProgram:
     """
     store = ProgramStore(Path(built.results) / "programs")
     images = built.env.images()
-    folder = store.folder(built.env.id, built.vlm.name, _ingredients(built, images))
+    folder = store.folder(built.env.id, built.vlm.name, ingredients(built, images))
     stored = store.get(folder)
     if stored is not None:
         _refuse_rejected(stored)
@@ -99,7 +99,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
         VlmcarError: none is stored, or it is not accepted here.
     """
     store = ProgramStore(Path(built.results) / "programs")
-    folder = store.folder(built.env.id, built.vlm.name, _ingredients(built, built.env.images()))
+    folder = store.folder(built.env.id, built.vlm.name, ingredients(built, built.env.images()))
     stored = store.get(folder)
     if stored is None:
         raise VlmcarError(
@@ -107,7 +107,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
             "<results>/programs from where it was made"
         )
     _refuse_rejected(stored)
-    verdict = _verify(built, stored.program)
+    verdict = _verdict(built, stored.program)
     for check in verdict.checks:
         about = f"{check.name} ({check.subtask})" if check.subtask else check.name
         result = "ok" if check.passed else "FAILED"
@@ -121,7 +121,15 @@ def verify_again(built: Components, console: Console) -> Verdict:
     return verdict
 
 
-def _verify(built: Components, program: Program) -> Verdict:
+def verify_program(built: Components, program: Program, console: Console) -> Verdict:
+    """Verify it under this run's settings, and say how it went."""
+    started = time.perf_counter()
+    verdict = _verdict(built, program)
+    console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
+    return verdict
+
+
+def _verdict(built: Components, program: Program) -> Verdict:
     verdict: Verdict = built.verification.verify(
         program, built.env, built.sandbox, built.reward, built.method.env_reward
     )
@@ -145,10 +153,7 @@ def _make_program(
     built: Components, images: tuple[Frame, Frame], folder: Path, store: ProgramStore, console: Console
 ) -> StoredProgram:
     def verify(program: Program) -> Verdict:
-        started = time.perf_counter()
-        verdict = _verify(built, program)
-        console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
-        return verdict
+        return verify_program(built, program, console)
 
     built.sandbox.level()  # refuses where programs cannot be run, before anything is asked for
     if built.vlm.record and not getattr(built.vlm, "replays", False):
@@ -280,7 +285,7 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
+def ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
     """Everything that can change which program comes out."""
     return {
         **_ingredients_of_subtasks(built, images),

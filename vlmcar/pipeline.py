@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -14,14 +11,17 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vlmcar.config import Components, build, config_hash, method_name, relevant_settings, run_path
+from vlmcar.describe import judged_what, manifest_of
 from vlmcar.measure import measure_agreement, read_truths
 from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, say_spent, verify_again
+from vlmcar.policy_audit import PICTURE, audit_policy, draw
 from vlmcar.program.errors import ProgramError, ProgramImpure
 from vlmcar.record.console import Console
 from vlmcar.record.folder import ANSWERS, CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
-from vlmcar.record.manifest import provenance
+from vlmcar.refine import Refinements, refine
 from vlmcar.training.evaluate import Evaluations
-from vlmcar.types import Check, ConfigError, Judge, JudgedBy, Material, TruthJudge
+from vlmcar.types import Check, ConfigError, Judge, Material, TruthJudge, VlmcarError
+from vlmcar.verification.exploited import Findings
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.counted import CountedVLM
 from vlmcar.vlm.ledger import Ledger
@@ -62,13 +62,45 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         console.say(f"already complete: {folder.path}")
         return
     stored = _obtain(built, console)
+    refinements = Refinements(folder)
+    if isinstance(stored, StoredProgram):
+        stored = refinements.program(stored)
     if stored:
         # Refuses weights that do not fit, before the run leaves a file.
         built.reward.start(1, len(stored.subtasks))
     first = _first_step(folder, stored, console) if state == "resume" else 0
-    manifest = _manifest(built, folder, settings, stored, first)
-    folder.write_json(MANIFEST, manifest)
     (folder.path / CONFIG).write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
+    while True:
+        manifest = manifest_of(built, folder, settings, stored, first, len(refinements))
+        result, findings = _train_once(cfg, built, folder, console, stored, manifest, first)
+        refined = _refined(built, stored, findings, result, refinements, console)
+        if refined is None:
+            break
+        console.say(
+            f"program {refined.program.hash} takes the place of the exploited one: training begins again"
+        )
+        refinements.add(result, refined)
+        stored, first = refined, 0
+    result["exploited_before"] = refinements.rounds
+    folder.write_json(RESULT, result)
+    console.say(
+        f"done: {result['final_success']:.0%} success over {result['final_episodes']} episodes"
+        f"{_of_training(result['final_train_success'])}, "
+        f"{result['steps_per_second']:,.0f} steps/s, {result['seconds']:.0f} s; {folder.path}"
+    )
+
+
+def _train_once(
+    cfg: DictConfig,
+    built: Components,
+    folder: RunFolder,
+    console: Console,
+    stored: StoredProgram | StoredSubTasks | None,
+    manifest: dict[str, Any],
+    first: int,
+) -> tuple[dict[str, Any], Findings | None]:
+    """One training from ``first`` to its end, and its audit: the content of ``result.json``, and what was found."""
+    folder.write_json(MANIFEST, manifest)
     if isinstance(stored, StoredProgram):
         ProgramStore.copy(stored, folder.path)
     built.logger.start(folder.path, manifest, OmegaConf.to_container(cfg, resolve=True))
@@ -81,7 +113,9 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         if first and queries:
             queries.load(folder.path / ANSWERS)
         try:
-            result = {**manifest, **_train(built, folder, console, judge, first, spent.entries)}
+            trained, model = _train(built, folder, console, judge, first, spent.entries)
+            findings = _audit(built, folder, console, stored, model, manifest)
+            result = {**manifest, **trained, "audit": findings.entries() if findings else None}
             result["vlm_ledger"] = _whole_ledger(stored, spent)
             result["vlm_calls"] += sum(spent.usage("decisions", how).calls for how in ("asked", "projected"))
         except ProgramError as error:
@@ -91,16 +125,60 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         finally:
             if judge is not None:
                 judge.close()
-        folder.write_json(RESULT, result)
     finally:
         console.close()
         built.logger.finish(result)
-    console.say(
-        f"done: {result['final_success']:.0%} success over {result['final_episodes']} episodes"
-        f"{_of_training(result['final_train_success'])}, "
-        f"{result['steps_per_second']:,.0f} steps/s, {result['seconds']:.0f} s; {folder.path}"
-    )
     say_spent(spent, "decisions", console)
+    return result, findings
+
+
+def _audit(
+    built: Components,
+    folder: RunFolder,
+    console: Console,
+    stored: StoredProgram | StoredSubTasks | None,
+    model: Any,
+    manifest: Mapping[str, Any],
+) -> Findings | None:
+    """Is the trained policy paid for success? Asked where a program paid."""
+    if not isinstance(stored, StoredProgram):
+        return None
+    console.say(f"audit: the policy plays {built.audit.episodes} episodes, judged anew")
+    findings = audit_policy(built, stored.program, model, manifest["refinements"])
+    console.say(findings.sentence())
+    built.logger.text("audit/findings", findings.sentence())
+    footer = (
+        f"Program {stored.program.hash} by {stored.vlm_model}; judged by this program in its sandbox, success is the "
+        f"environment's own. One seed. Made by: {manifest['command']}"
+    )
+    title = f"{built.env.id}, {method_name(built)}, seed {built.seed}"
+    pictured = draw(findings, folder.path / PICTURE, title, footer)
+    if pictured is not None:
+        built.logger.images({"audit/episodes": pictured})
+    return findings
+
+
+def _refined(
+    built: Components,
+    stored: StoredProgram | StoredSubTasks | None,
+    findings: Findings | None,
+    result: dict[str, Any],
+    refinements: Refinements,
+    console: Console,
+) -> StoredProgram | None:
+    """The next program, where this one was exploited and refining is asked for; a failure of that ends no run."""
+    if not (built.audit.refine and findings and findings.exploited):
+        return None
+    if len(refinements) >= built.audit.refinements:
+        console.say(f"exploited again: audit.refinements={built.audit.refinements} is spent")
+        return None
+    assert isinstance(stored, StoredProgram)
+    try:
+        return refine(built, stored, findings, console)
+    except VlmcarError as error:
+        result["refine_failed"] = str(error)
+        console.say(f"the program could not be refined: {error}")
+        return None
 
 
 def _mark(
@@ -122,7 +200,7 @@ def _of_training(success: float | None) -> str:
 def _first_step(folder: RunFolder, stored: StoredProgram | StoredSubTasks | None, console: Console) -> int:
     """Where a killed run goes on; at 0 if its checkpoint was trained on another reward."""
     before = folder.read_json(MANIFEST) or {}
-    if any(key in before and before[key] != value for key, value in _judged_what(stored).items()):
+    if any(key in before and before[key] != value for key, value in judged_what(stored).items()):
         console.say("the checkpoint was trained on other sub-tasks or another program: starting again")
         folder.clear(same_run=True)
         return 0
@@ -139,8 +217,8 @@ def _train(
     judge: Judge | TruthJudge | None,
     first: int,
     spent: Callable[[], dict[str, Any]],
-) -> dict[str, Any]:
-    """Train and evaluate; the numbers of ``result.json``."""
+) -> tuple[dict[str, Any], Any]:
+    """Train and evaluate: numbers of ``result.json``, and the policy."""
     import numpy as np
 
     from vlmcar.program.audit import AuditedJudge
@@ -174,7 +252,7 @@ def _train(
         evaluator.close()
         venv.close()
     trained.model.save(folder.path / POLICY)
-    return {
+    numbers = {
         "final_success": trained.final.unseen.success_rate,
         "final_episodes": trained.final.unseen.episodes,
         "steps_to_90": folder.first_step_with_success(0.9, "success_rate"),
@@ -184,6 +262,7 @@ def _train(
         "seconds": time.perf_counter() - started,
         "judged": None if judge is None else _judged(judge),
     }
+    return numbers, trained.model
 
 
 def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]:
@@ -232,66 +311,9 @@ def _material(built: Components, stored: StoredProgram | StoredSubTasks | None, 
     )
 
 
-def _judged_what(stored: StoredProgram | StoredSubTasks | None) -> dict[str, Any]:
-    """What a judge's answers are about; a checkpoint is worth nothing for others."""
-    return {
-        "program_hash": stored.program.hash if isinstance(stored, StoredProgram) else None,
-        "subtasks": [subtask.name for subtask in stored.subtasks] if stored else None,
-    }
-
-
 def _whole_ledger(stored: StoredProgram | StoredSubTasks | None, spent: Ledger) -> dict[str, Any]:
     """What this run's judge took, and what its program or sub-tasks did, which all seeds share."""
     return Ledger(stored.ledger if stored else None).merged(spent).entries()
-
-
-def _manifest(
-    built: Components,
-    folder: RunFolder,
-    settings: Mapping[str, Any],
-    stored: StoredProgram | StoredSubTasks | None,
-    first: int,
-) -> dict[str, Any]:
-    """What is run, with what, where. Timings in ``result.json`` are those of the last session."""
-    before = (folder.read_json(MANIFEST) or {}) if first else {}
-    now = provenance()
-    judged_by = built.method.judged_by(built.vlm)
-    program = stored if isinstance(stored, StoredProgram) else None
-    sessions = [*before.get("sessions", []), {"first_step": first, **now}]
-    return {
-        "env": built.env.id,
-        "method": built.method.name,
-        "label": built.label,
-        "vlm": judged_by.vlm,
-        "vlm_model": _provenance(judged_by, stored),
-        "judge": judged_by.judge,
-        "false_positives": judged_by.rates[0] if judged_by.rates else None,
-        "false_negatives": judged_by.rates[1] if judged_by.rates else None,
-        **_judged_what(stored),
-        "algorithm": built.algorithm.name,
-        "seed": built.seed,
-        "steps": built.training.steps,
-        "config_hash": config_hash(settings),
-        "settings": settings,
-        "sandbox": built.sandbox.level() if program else None,
-        "program_attempts": program.attempts if program else None,
-        "program_error": None,
-        "vlm_calls": stored.vlm_calls if stored else 0,
-        "resumed_at": [session["first_step"] for session in sessions[1:]],
-        "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
-        "command": shlex.join(["python", "run.py", *sys.argv[1:]]),
-        **now,
-        "sessions": sessions,
-    }
-
-
-def _provenance(judged_by: JudgedBy, stored: StoredProgram | StoredSubTasks | None) -> str | None:
-    """Who answered, in the VLM's own words or those of whoever stood in for it."""
-    if stored is None:
-        return None
-    if judged_by.rates:
-        return f"no VLM judged a frame: ground truth with errors; sub-tasks by {stored.vlm_model}"
-    return stored.vlm_model
 
 
 def _log_story(built: Components, stored: StoredProgram | StoredSubTasks | None) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from tests.conftest import ROOT
 from vlmcar.env.minigrid import MiniGrid
 from vlmcar.power import labels
 from vlmcar.power.__main__ import main
-from vlmcar.power.corpus import RIGHT, TASKS
+from vlmcar.power.corpus import PROGRAMS, TASKS, _written
 from vlmcar.power.labels import agreement, episodes, first_frames, label
 from vlmcar.power.mutants import LIARS, balanced, liars, mutants
 from vlmcar.power.table import by, by_check, page, rate
@@ -65,10 +66,9 @@ def test_mutants_are_drawn_from_all_operators_and_the_same_each_time() -> None:
 @pytest.fixture
 def doorkey_programs() -> dict[str, Program]:
     names = list(TRUTHS)
-    return {
-        path.stem: Program(tuple(SubTask(name, name) for name in names), path.read_text())
-        for path in sorted((RIGHT / "minigrid-doorkey").glob("*.py"))
-    }
+    written = {name: program for name, program, _ in _written("minigrid-doorkey_5x5", "right")}
+    assert len(written) >= 10
+    return {name: program for name, program in written.items() if [s.name for s in program.subtasks] == names}
 
 
 def test_liars_pass_screening_and_say_what_they_are_called(
@@ -102,17 +102,42 @@ def test_the_truth_tells_right_from_wrong(
 ) -> None:
     monkeypatch.setattr(labels, "COUNTS", labels.Counts(6, 3, 60, 3, 20))
     subtasks = doorkey_programs["shares"].subtasks
-    labelled = episodes(doorkey, subtasks, TRUTHS)
-    assert {episode.trajectory.kind for episode in labelled} == {"expert", "random", "near_miss", "hold"}
-    for name, program in doorkey_programs.items():
-        assert agreement(program, sandbox, labelled) == 1.0, name
+    labelled = episodes(doorkey)
+    assert {known.episode.kind for known in labelled} == {"expert", "random", "near_miss", "hold"}
+    for name in doorkey_programs.keys() - {"classes"}:  # which takes an open door for a key
+        assert agreement(doorkey_programs[name], TRUTHS, sandbox, labelled) == 1.0, name
     for one in liars(doorkey_programs["shares"]):
-        assert label(agreement(one.program, sandbox, labelled)) == "wrong", one.operator
+        assert label(agreement(one.program, TRUTHS, sandbox, labelled)) == "wrong", one.operator
+    for name, liar, truths in _written("minigrid-doorkey_5x5", "liars"):
+        assert label(agreement(liar, truths, sandbox, labelled)) == "wrong", name
     crashes = Program(subtasks, doorkey_programs["shares"].source.replace("CELL = 32", "CELL = 0"))
-    assert agreement(crashes, sandbox, labelled) == 0.0
+    assert agreement(crashes, TRUTHS, sandbox, labelled) == 0.0
     assert [label(value) for value in (1.0, 0.99, 0.98, 0.951, 0.95, 0.0)] == [
         "right", "right", "unclear", "unclear", "wrong", "wrong",
     ]  # fmt: skip
+
+
+def test_what_is_done_must_stay_done_in_an_experts_episode() -> None:
+    truth = np.array([[0], [0], [1], [1], [1], [1]], bool)
+    late = np.array([[0], [0], [0], [1], [1], [1]], bool)
+    flickers = np.array([[0], [0], [1], [1], [0], [1]], bool)
+    assert [labels._right(said, truth, stays=True) for said in (truth, late, flickers)] == [True, True, False]
+    assert labels._right(flickers, truth, stays=False)
+    too_late = np.array([[0], [0], [0], [0], [1], [1]], bool)
+    at_first = np.array([[1], [0], [1], [1], [1], [1]], bool)
+    assert not any(labels._right(said, truth, stays=False) for said in (too_late, at_first, ~truth))
+
+
+def test_written_programs_pass_screening_and_are_what_their_file_says() -> None:
+    for listed in PROGRAMS.glob("*/subtasks.yaml"):
+        files = sorted(listed.parent.glob("*/*.py"))
+        tasks = OmegaConf.load(listed)["tasks"]
+        for task in tasks:
+            found = [*_written(task, "right"), *_written(task, "liars")]
+            assert sorted(name for name, _, _ in found) == sorted(path.stem for path in files)
+            for name, program, truths in found:
+                assert screen(program.source, program.subtasks) == (), name
+                assert {subtask.name for subtask in program.subtasks} <= truths.keys()
 
 
 def test_first_frames() -> None:
@@ -160,7 +185,7 @@ def test_the_committed_table_is_that_of_the_committed_rows(tmp_path: Path) -> No
     committed = ROOT / "results/reference/verification_power"
     (tmp_path / "programs.csv").write_text((committed / "programs.csv").read_text())
     rows = (committed / "programs.csv").read_text().splitlines()
-    assert len(rows) > 100
+    assert len(rows) > 300
     main(["--out", str(tmp_path), "--redraw"])
     table = (tmp_path / "power.md").read_text()
     wanted = (committed / "power.md").read_text()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import DictConfig
 
 from tests.conftest import ROOT
@@ -19,7 +20,7 @@ from vlmcar.program.sandbox import Sandbox
 from vlmcar.reward.bonus import Bonus
 from vlmcar.reward.vector import RewardVecEnv
 from vlmcar.training.evaluate import Evaluator
-from vlmcar.training.rollout import policy_trajectory
+from vlmcar.training.rollout import policy_trajectories
 from vlmcar.training.train import Trained, Training, train
 from vlmcar.types import Judge, Program
 
@@ -178,15 +179,20 @@ def test_an_expert_policy_is_evaluated_at_full_success_and_a_lazy_one_at_none(do
     assert (lazy.success_rate, lazy.env_return, lazy.length) == (0.0, 0.0, 250.0)
 
 
-def test_a_policy_trajectory_is_what_the_policy_did(
+def test_policy_trajectories_are_what_the_policy_did_and_the_same_each_time(
     doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path
 ) -> None:
     _, trained = run(doorkey, algorithm("ppo", *SMALL, *PER_ALGORITHM["ppo"]), tmp_path)
-    episode = policy_trajectory(doorkey, trained.model, 5, samples_actions=False)
-    assert episode.kind == "policy"
-    assert len(episode.frames) == len(episode.actions) + 1
-    np.testing.assert_array_equal(episode.frames[0], doorkey.expert(5).frames[0])
-    assert episode.success or len(episode.actions) == 250
+    state = torch.random.get_rng_state()
+    episodes = list(policy_trajectories(doorkey, trained.model, [5, 6, 5], samples_actions=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    again = list(policy_trajectories(doorkey, trained.model, [5, 6, 5], samples_actions=True))
+    for seed, episode, same in zip((5, 6, 5), episodes, again, strict=True):
+        assert (episode.kind, episode.seed) == ("policy", seed)
+        assert len(episode.frames) == len(episode.actions) + 1
+        np.testing.assert_array_equal(episode.frames[0], doorkey.expert(seed).frames[0])
+        assert episode.success or len(episode.actions) == 250
+        np.testing.assert_array_equal(episode.actions, same.actions)
 
 
 def test_ppo_learns_doorkey_from_a_program_alone(

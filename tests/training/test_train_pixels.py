@@ -19,7 +19,7 @@ from tests.training.test_train import ALGORITHMS, PER_ALGORITHM, SETTINGS, run
 from vlmcar.config import component
 from vlmcar.training.cnn import NETWORKS, SmallCNN
 from vlmcar.training.evaluate import Evaluator
-from vlmcar.training.rollout import policy_trajectory
+from vlmcar.training.rollout import policy_trajectories
 
 Compose = Callable[..., DictConfig]
 SMALL = ["algorithm.num_envs=4", "algorithm.hidden=[16]", "algorithm.cnn_features=32"]
@@ -68,7 +68,7 @@ def test_every_algorithm_trains_on_pixels(algorithm: Callable[..., Any], tmp_pat
     again, _ = run(task, small, tmp_path, settings=settings)
     np.testing.assert_equal(again.train, rows.train)
     np.testing.assert_equal(again.eval, rows.eval)
-    episode = policy_trajectory(task, trained.model, 30_000, samples_actions=True)
+    (episode,) = policy_trajectories(task, trained.model, [30_000], samples_actions=True)
     assert episode.seed == task.level(30_000)
     assert len(episode.frames) == len(episode.actions) + 1
 

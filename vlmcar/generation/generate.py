@@ -160,6 +160,41 @@ class Generation(ABC):
             save(folder, best.conversation.messages, best.conversation.replies)
         return Generated(best.program, best.verdict, len(tried), best.conversation, writer.replies(), ended)
 
+    def refine(
+        self,
+        exploited: Candidate,
+        images: tuple[Frame, Frame],
+        frames: tuple[Frame, Frame],
+        vlm: CountedVLM,
+        verify: Callable[[Program], Verdict],
+        folder: Path,
+        say: Callable[[str], None] = print,
+    ) -> Generated:
+        """Go on with the conversation of a program that was accepted, and that a trained policy then went past.
+
+        Whatever the search is, this is repair: its failures go back, until a program is accepted.
+
+        Args:
+            exploited: the program; its verdict says what the policy did.
+            images, frames, vlm, verify, folder, say: as in `generate`.
+
+        Raises:
+            GenerationFailed: no program was accepted.
+            VlmcarError: the backend had no answer.
+        """
+        shown = Shown(images[0].shape[0] // frames[0].shape[0], Prompts(self.prompts))
+        start = Decomposed(exploited.program.subtasks, exploited.conversation)
+        writer = Writer(start, vlm, frames, shown, self._asker(vlm, say), self.max_subtasks, folder)
+        last = exploited
+        for number in range(1, self.most + 1):
+            program, conversation = writer.repaired(last)
+            say(f"verify: refinement {number} of at most {self.most}, program {program.hash}")
+            verdict = verify(program)
+            if verdict.accepted:
+                return Generated(program, verdict, number, conversation, writer.replies(), "")
+            last = Candidate(number, program, conversation, verdict, ())
+        raise GenerationFailed(f"no refined program was accepted in {self.most} attempts; try {self.more}")
+
     def _search(
         self,
         writer: Writer,

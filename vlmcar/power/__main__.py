@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -96,25 +95,19 @@ def _built(env: str, results: str) -> Components:
 
 @cache
 def _entries(env: str, results: str, count: int) -> list[Entry]:
-    return list(corpus(_built(env, results), count))
+    return corpus(_built(env, results), count)
 
 
 @cache
-def _labelled(env: str, results: str, names: tuple[str, ...], truths: str) -> list[Labelled]:
-    entry = next(e for e in _entries(env, results, TASKS.get(env, _MUTANTS)) if _names(e) == names)
-    return episodes(_built(env, results).env, entry.program.subtasks, json.loads(truths))
-
-
-def _names(entry: Entry) -> tuple[str, ...]:
-    return tuple(subtask.name for subtask in entry.program.subtasks)
+def _labelled(env: str, results: str) -> list[Labelled]:
+    return episodes(_built(env, results).env)
 
 
 def _measure(env: str, name: str, results: str) -> dict[str, Any]:
     """One row: what ground truth says of a program, and what verification does."""
     built = _built(env, results)
     entry = next(e for e in _entries(env, results, TASKS.get(env, _MUTANTS)) if e.name == name)
-    labelled = _labelled(env, results, _names(entry), json.dumps(dict(entry.truths), sort_keys=True))
-    agreed = agreement(entry.program, built.sandbox, labelled)
+    agreed = agreement(entry.program, entry.truths, built.sandbox, _labelled(env, results))
     verdict = built.verification.verify(
         entry.program, built.env, built.sandbox, built.reward, built.method.env_reward
     )

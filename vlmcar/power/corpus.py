@@ -16,17 +16,18 @@ from vlmcar.power.mutants import balanced, liars, mutants
 from vlmcar.record.console import Console
 from vlmcar.types import Program, SubTask
 
-RIGHT = Path(__file__).with_name("right")
+PROGRAMS = Path(__file__).with_name("programs")
+"""Programs that were written for this corpus: a folder per kind of task, with ``right`` and ``liars`` in it."""
 TASKS: Mapping[str, int] = {
     "minigrid/doorkey_5x5": 60,
     "minigrid/doorkey_6x6": 30,
     "minigrid/unlock": 40,
-    "minigrid/key_corridor_s3r1": 30,
-    "procgen/maze": 10,
+    "minigrid/key_corridor_s3r1": 40,
+    "procgen/maze": 20,
 }
 """Choice of ``env`` -> mutants. Right programs and liars come on top."""
-WRITTEN = {"minigrid-doorkey_5x5": "minigrid-doorkey", "minigrid-doorkey_6x6": "minigrid-doorkey"}
-"""Task -> folder of programs that were written for this corpus; the others have the recorded program alone."""
+WRAPPED = 2
+"""Right programs of a task that the general liars are made of."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,30 @@ class Entry:
     origin: str
     """The right program that it is or was made of."""
     operator: str
-    """``right``, a liar's name, or a mutation operator's."""
+    """``written to be right``, ``liar of this task``, a general liar's name, or a mutation operator's."""
     program: Program
     truths: Mapping[str, str]
 
 
-def corpus(built: Components, count: int) -> Iterator[Entry]:
-    """The right programs of a task, their liars, and ``count`` mutants."""
+def corpus(built: Components, count: int) -> list[Entry]:
+    """The right programs of a task, liars, and ``count`` mutants, or fewer: equal programs count once.
+
+    A program is called right here if it was written to be; whether it is, ground truth says later.
+    """
+    distinct: dict[str, Entry] = {}
+    for entry in _all(built, count):
+        distinct.setdefault(entry.program.hash, entry)
+    return list(distinct.values())
+
+
+def _all(built: Components, count: int) -> Iterator[Entry]:
     task = built.env.id
     rights = list(_rights(built))
     for origin, program, truths in rights:
-        yield Entry(task, origin, origin, "right", program, truths)
-    for origin, program, truths in rights[:2]:
+        yield Entry(task, origin, origin, "written to be right", program, truths)
+    for name, program, truths in _written(task, "liars"):
+        yield Entry(task, f"liar, {name}", name, "liar of this task", program, truths)
+    for origin, program, truths in rights[:WRAPPED]:
         for made in liars(program):
             yield Entry(task, f"{origin}, {made.operator}", origin, made.operator, made.program, truths)
     shares = [count // len(rights) + (n < count % len(rights)) for n in range(len(rights))]
@@ -62,15 +75,23 @@ def corpus(built: Components, count: int) -> Iterator[Entry]:
 
 def _rights(built: Components) -> Iterator[tuple[str, Program, Mapping[str, str]]]:
     yield "recorded", obtain_program(built, Console(built.env.id)).program, read_truths(built.env.id)
-    if folder := WRITTEN.get(built.env.id):
-        loaded = OmegaConf.to_container(OmegaConf.load(RIGHT / folder / "truth.yaml"))
-        assert isinstance(loaded, dict)
-        truths = {str(name): str(text) for name, text in loaded.items()}
-        for path in sorted((RIGHT / folder).glob("*.py")):
-            yield path.stem, _read(path, truths), truths
+    yield from _written(built.env.id, "right")
 
 
-def _read(path: Path, truths: Mapping[str, str]) -> Program:
+def _written(task: str, kind: str) -> Iterator[tuple[str, Program, Mapping[str, str]]]:
+    """Name, program and ground truth of what was written for this task."""
+    for listed in sorted(PROGRAMS.glob("*/subtasks.yaml")):
+        about = OmegaConf.to_container(OmegaConf.load(listed))
+        assert isinstance(about, dict)
+        if task in about["tasks"]:
+            subtasks = {name: SubTask(name, text) for name, (text, _) in about["subtasks"].items()}
+            truths = {name: truth for name, (_, truth) in about["subtasks"].items()}
+            for path in sorted((listed.parent / kind).glob("*.py")):
+                yield path.stem, _read(path, subtasks), truths
+
+
+def _read(path: Path, subtasks: Mapping[str, SubTask]) -> Program:
+    """Its sub-tasks are the functions of these names, in the order of the file."""
     source = path.read_text(encoding="utf-8")
     names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    return Program(tuple(SubTask(name, name) for name in names if name in truths), source)
+    return Program(tuple(subtasks[name] for name in names if name in subtasks), source)

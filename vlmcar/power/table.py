@@ -19,14 +19,16 @@ def page(rows: Sequence[Row], command: str) -> str:
     """The whole table as markdown."""
     right, wrong = (of(rows, label) for label in ("right", "wrong"))
     unclear = len(rows) - len(right) - len(wrong)
+    mistaken = sum(row["operator"] == "written to be right" for row in wrong)
     sections = [
         "# The power of verification",
         f"{len(rows)} programs on {len({row['task'] for row in rows})} tasks: {len(right)} right, {len(wrong)} wrong, "
         f"{unclear} left out as unclear. Ground truth labels them, on levels of its own: right, if in at least 99 % of "
-        "the episodes every sub-task counts within a frame of the truth and, in an expert's, at most a tenth of the "
-        "answers differ from it; wrong, if in at most 95 %. Verification sees no label.",
-        "No VLM was asked: right programs are those of the recordings and some written for this corpus; the others "
-        "were made of them (`vlmcar/power/mutants.py`), and many a mutant is right, too. Real programs in the sandbox; "
+        "the episodes no sub-task is done at first, every one counts within a frame of the truth and, in an expert's, "
+        "is not taken back while it is true; wrong, if in at most 95 %. Verification sees no label.",
+        "No VLM was asked: programs are those of the recordings, some that were written for this corpus, to be right "
+        "or to lie (`vlmcar/power/programs`), and what was made of these (`vlmcar/power/mutants.py`). Many a mutant is "
+        f"right, and {mistaken} of those written to be right are not. Real programs in the sandbox; "
         f"intervals are 95 % Wilson intervals. Made by `{command}`.",
         "## Both rules on the same programs",
         table(

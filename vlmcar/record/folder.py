@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ MANIFEST, RESULT, CONFIG = "manifest.json", "result.json", "config.yaml"
 CHECKPOINT, POLICY = "checkpoint.zip", "policy.zip"
 TRAIN, EVAL = "train.csv", "eval.csv"
 LEDGER, ANSWERS = "ledger.json", "answers.npz"
+REFINEMENTS = "refinements.json"
+ASIDE = "exploited_"
+_OF_A_TRAINING = (CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
 
 
 class OtherConfig(VlmcarError):
@@ -80,10 +84,20 @@ class RunFolder:
             same_run: it begins again; what it has spent stays spent, and what its manifest says stands until
                 it writes another.
         """
-        kept = (MANIFEST, LEDGER) if same_run else ()
-        for name in (RESULT, MANIFEST, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS, LEDGER):
-            if name not in kept:
-                (self.path / name).unlink(missing_ok=True)
+        others = (RESULT,) if same_run else (RESULT, MANIFEST, LEDGER, REFINEMENTS)
+        for name in (*others, *_OF_A_TRAINING):
+            (self.path / name).unlink(missing_ok=True)
+        if not same_run:
+            for aside in self.path.glob(f"{ASIDE}*"):
+                shutil.rmtree(aside)
+
+    def put_aside(self, number: int) -> None:
+        """Keep a training that is not the last one in a folder ``exploited_<number>``, its picture and program, too."""
+        aside = self.path / f"{ASIDE}{number}"
+        aside.mkdir(exist_ok=True)
+        for name in (*_OF_A_TRAINING, "program.py", "verdict.json", "conversation.jsonl", "audit.png"):
+            if (self.path / name).exists():
+                os.replace(self.path / name, aside / name)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

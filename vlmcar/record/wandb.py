@@ -45,7 +45,7 @@ class WandB:
             "id": str(manifest["wandb_id"]),
             "resume": "allow",
             "group": group,
-            "name": f"{group}/seed_{manifest['seed']}",
+            "name": f"{group}/seed_{manifest['seed']}" + _refined(manifest),
             "tags": [str(manifest["config_hash"])],
             "config": {**config, "manifest": dict(manifest)},
             "settings": wandb.Settings(console="off", silent=True, x_disable_stats=True),
@@ -94,3 +94,8 @@ class WandB:
         import wandb
 
         return "online" if wandb.login(prompt=False) else "offline"
+
+
+def _refined(manifest: Mapping[str, Any]) -> str:
+    """A training that began again on a refined program is a run of its own."""
+    return f"/refined_{manifest['refinements']}" if manifest.get("refinements") else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vlmcar.report.agreement import FILE as AGREEMENT
 from vlmcar.report.agreement import read_agreement, read_agreement_csv
+from vlmcar.report.exploited import exploited_runs
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
 from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
@@ -87,7 +88,8 @@ def _remarks(results: Results) -> list[str]:
     unfinished = [f"Unfinished: {line}" for line in unfinished_runs(results)]
     failed = [f"Failed program: {line}" for line in failed_programs(results)]
     warnings = [f"Warning: {line}" for line in mixed_settings(results)]
-    return [*warnings, *failed, *unfinished, *_left_out(results)]
+    exploited = [f"Exploited: {line}" for line in exploited_runs(results.runs)]
+    return [*warnings, *failed, *exploited, *unfinished, *_left_out(results)]
 
 
 def _left_out(results: Results) -> list[str]:

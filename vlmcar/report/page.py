@@ -10,6 +10,7 @@ import pandas as pd
 
 from vlmcar.report.agreement import agreement_section
 from vlmcar.report.costs import ledger_section
+from vlmcar.report.exploited import audit_section, exploited_runs
 from vlmcar.report.figures import interval_text
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES
@@ -38,11 +39,13 @@ def page(
             *_what_was_compared(results, command),
             *_warnings(results),
             *_failed_programs(results),
+            *_exploited(results),
             *_unfinished(results),
             *_left_out(results),
             *_table(table),
             *(_figures(figures) if figures or not accuracy else []),
             *_accuracy(accuracy),
+            *audit_section(results.runs),
             *ledger_section(results.ledger),
             *agreement_section(agreement),
             *_sources(results.runs),
@@ -163,6 +166,13 @@ def _failed_programs(results: Results) -> list[str]:
         "ended the run. Results of other runs with the same program are to be doubted:"
     )
     return _list("Programs that failed in training", introduction, failed_programs(results))
+
+
+def _exploited(results: Results) -> list[str]:
+    introduction = (
+        "These policies are paid in full without success, by something that looks like it to their reward:"
+    )
+    return _list("Reward exploited", introduction, exploited_runs(results.runs))
 
 
 def _unfinished(results: Results) -> list[str]:

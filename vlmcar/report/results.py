@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from vlmcar.report.audit import COLUMNS as AUDIT_COLUMNS
+from vlmcar.report.audit import audit_columns
 from vlmcar.report.ledger import COLUMNS, ledger_rows
 from vlmcar.report.ledger import FILE as LEDGER
 from vlmcar.types import VlmcarError
@@ -67,13 +69,17 @@ RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "program_hash": OPTIONAL_TEXT,
     "program_attempts": OPTIONAL_NUMBER,
     "resumed_at": (list,),
+    "audit": (dict, type(None)),
+    "exploited_before": (list, type(None)),
 }
+_NOT_COLUMNS = ("resumed_at", "audit", "exploited_before")
 MEASURES = ["episodes", "success_rate", "env_return", "length"]
 NOT_IN_OLDER_FILES = [
     *("final_train_success", "train_steps_to_90", "train_success_rate"),  # null: any level
     *("false_positives", "false_negatives"),  # null: the judge is not simulated
     *("refused", "truncated"),  # null: counted among the failed
     *("program_hash", "program_error"),  # null: there was no program; it did not fail
+    *("audit", "exploited_before", "exploited", *AUDIT_COLUMNS),  # null: no audit
 ]
 
 RUN_COLUMNS = {
@@ -87,6 +93,8 @@ RUN_COLUMNS = {
     **dict.fromkeys(["steps_per_second", "seconds", "vlm_calls", "program_attempts", "resumed"], "float64"),
     **dict.fromkeys(["final_train_success", "train_steps_to_90"], "float64"),
     **dict.fromkeys(["false_positives", "false_negatives"], "float64"),
+    "exploited": "str",
+    **dict.fromkeys(AUDIT_COLUMNS, "float64"),
 }
 EVALUATION_COLUMNS = {
     **{name: RUN_COLUMNS[name] for name in IDENTITY},
@@ -216,6 +224,7 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, 
         "folder": folder.relative_to(root).as_posix(),
         "finished": (folder / "result.json").exists(),
         "vlm_model": "",
+        "exploited": "",
     }
     spent: list[dict[str, Any]] = []
     if run["finished"]:
@@ -238,11 +247,12 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any
     for name in ("final_success", "final_train_success"):
         if result[name] is not None and not 0 <= result[name] <= 1:
             raise Unreadable(path, f"{name} is {result[name]}, outside 0 to 1")
-    values = {name: result[name] for name in RESULT_FIELDS if name != "resumed_at"}
+    values = {name: result[name] for name in RESULT_FIELDS if name not in _NOT_COLUMNS}
     for name in ("vlm_model", "program_hash"):
         values[name] = values[name] or ""
     try:
         spent = ledger_rows(result.get("vlm_ledger") or {})
+        values |= audit_columns(result["audit"], result["exploited_before"])
     except ValueError as error:
         raise Unreadable(path, str(error)) from None
     if spent:  # a judge that is asked frame by frame, too

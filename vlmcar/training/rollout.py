@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vlmcar.types import Task, Trajectory
 
 
-def policy_trajectory(task: Task, model: Any, seed: int, samples_actions: bool) -> Trajectory:
-    """The policy's episode on the level of ``seed``, with the frames that a judge would see."""
-    import numpy as np
+def policy_trajectories(
+    task: Task, model: Any, seeds: Sequence[int], samples_actions: bool
+) -> Iterator[Trajectory]:
+    """The policy's episodes on the levels of ``seeds``, with the frames that a judge would see.
 
-    venv = task.make_vec(1, [seed], frames=False, auto_reset=False)
-    observations, actions = venv.reset(), []
-    while not venv.finished[0]:
-        action = model.predict(observations, deterministic=not samples_actions)[0]
-        actions.append(int(action[0]))
-        observations = venv.step(action)[0]
+    All are played side by side, and then replayed one by one. Drawn actions come from a generator that is seeded here
+    and put back afterwards: the same policy plays the same episodes.
+    """
+    import numpy as np
+    import torch
+
+    venv = task.make_vec(len(seeds), seeds, frames=False, auto_reset=False)
+    taken: list[list[int]] = [[] for _ in seeds]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds[0])
+        observations = venv.reset()
+        while not venv.finished.all():
+            playing = np.flatnonzero(~venv.finished)
+            actions = np.zeros(len(seeds), dtype=np.int64)
+            actions[playing] = model.predict(observations[playing], deterministic=not samples_actions)[0]
+            for i in playing:
+                taken[i].append(int(actions[i]))
+            observations = venv.step(actions)[0]
     venv.close()
-    return task.replay(task.level_to_play(seed), np.array(actions), "policy")
+    for seed, actions_of_one in zip(seeds, taken, strict=True):
+        yield task.replay(task.level_to_play(seed), np.array(actions_of_one), "policy")

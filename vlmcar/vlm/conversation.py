@@ -54,6 +54,19 @@ class Conversation:
         other._save()
         return other
 
+    @classmethod
+    def resume(cls, vlm: VLM, kept: Path, folder: Path) -> Conversation:
+        """One that was kept, to go on in another folder.
+
+        Raises:
+            OSError, ValueError, KeyError: as `load`.
+        """
+        messages, replies = load(kept)
+        conversation = cls(vlm, messages[0].text, folder)
+        conversation.messages, conversation.replies = messages, replies
+        conversation._save()
+        return conversation
+
     def _save(self) -> None:
         if self.folder is not None:
             save(self.folder, self.messages, self.replies)
@@ -87,7 +100,7 @@ def load(folder: Path) -> tuple[list[Message], list[Reply]]:
         None, (folder / FILE).read_text(encoding="utf-8").split("\n")
     ):  # texts hold other line ends
         row = json.loads(line)
-        images = tuple(_load_image(folder / IMAGES / name) for name in row.get("images", ()))
+        images = tuple(read_png(folder / IMAGES / name) for name in row.get("images", ()))
         messages.append(Message(row["role"], row["text"], images))
         if row["role"] == "assistant":
             replies.append(Reply(text=row["text"], **row["reply"]))
@@ -120,15 +133,20 @@ def write_png(path: Path, image: Frame) -> None:
         raise OSError(f"could not write {path}")
 
 
+def read_png(path: Path) -> Frame:
+    """What `write_png` wrote.
+
+    Raises:
+        ValueError: it is missing, or no picture.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"{path} is missing or no image")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
 def _save_image(folder: Path, image: Frame) -> str:
     name = f"{image_digest(image)}.png"
     if not (folder / name).exists():
         write_png(folder / name, image)
     return name
-
-
-def _load_image(path: Path) -> Frame:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"{path} is missing or no image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

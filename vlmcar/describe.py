@@ -1,0 +1,75 @@
+"""``manifest.json``: what is run, with what, where."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from vlmcar.config import Components, config_hash
+from vlmcar.obtain import StoredSubTasks
+from vlmcar.record.folder import MANIFEST, RunFolder
+from vlmcar.record.manifest import provenance
+from vlmcar.types import JudgedBy
+from vlmcar.verification.store import StoredProgram
+
+
+def judged_what(stored: StoredProgram | StoredSubTasks | None) -> dict[str, Any]:
+    """What a judge's answers are about; a checkpoint is worth nothing for others."""
+    return {
+        "program_hash": stored.program.hash if isinstance(stored, StoredProgram) else None,
+        "subtasks": [subtask.name for subtask in stored.subtasks] if stored else None,
+    }
+
+
+def manifest_of(
+    built: Components,
+    folder: RunFolder,
+    settings: Mapping[str, Any],
+    stored: StoredProgram | StoredSubTasks | None,
+    first: int,
+    refinements: int,
+) -> dict[str, Any]:
+    """What is run, with what, where. Timings in ``result.json`` are those of the last session."""
+    before = (folder.read_json(MANIFEST) or {}) if first else {}
+    now = provenance()
+    judged_by = built.method.judged_by(built.vlm)
+    program = stored if isinstance(stored, StoredProgram) else None
+    sessions = [*before.get("sessions", []), {"first_step": first, **now}]
+    return {
+        "env": built.env.id,
+        "method": built.method.name,
+        "label": built.label,
+        "vlm": judged_by.vlm,
+        "vlm_model": _provenance(judged_by, stored),
+        "judge": judged_by.judge,
+        "false_positives": judged_by.rates[0] if judged_by.rates else None,
+        "false_negatives": judged_by.rates[1] if judged_by.rates else None,
+        **judged_what(stored),
+        "algorithm": built.algorithm.name,
+        "seed": built.seed,
+        "steps": built.training.steps,
+        "config_hash": config_hash(settings),
+        "settings": settings,
+        "sandbox": built.sandbox.level() if program else None,
+        "program_attempts": program.attempts if program else None,
+        "program_error": None,
+        "refinements": refinements,
+        "vlm_calls": stored.vlm_calls if stored else 0,
+        "resumed_at": [session["first_step"] for session in sessions[1:]],
+        "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
+        "command": shlex.join(["python", "run.py", *sys.argv[1:]]),
+        **now,
+        "sessions": sessions,
+    }
+
+
+def _provenance(judged_by: JudgedBy, stored: StoredProgram | StoredSubTasks | None) -> str | None:
+    """Who answered, in the VLM's own words or those of whoever stood in for it."""
+    if stored is None:
+        return None
+    if judged_by.rates:
+        return f"no VLM judged a frame: ground truth with errors; sub-tasks by {stored.vlm_model}"
+    return stored.vlm_model

@@ -1,0 +1,23 @@
+"""Knows the cheese only where it is in the upper half."""
+import numpy as np
+
+
+def cheese(picture):
+    p = picture.astype(int)
+    return np.argwhere((p[..., 0] > 225) & (p[..., 1] > 120) & (p[..., 1] - p[..., 2] > 60))
+
+
+def mouse(picture):
+    p = picture.astype(int)
+    return np.argwhere((p[..., 0] > 150) & (abs(p[..., 1] - p[..., 2]) < 25) & (p[..., 2] >= p[..., 0]))
+
+
+def distance(initial, frame):
+    if len(cheese(initial)) == 0 or len(mouse(frame)) == 0:
+        return 99.0
+    return float(np.abs(mouse(frame).mean(axis=0) - cheese(initial).mean(axis=0)).sum())
+
+
+def reach_cheese(initial, frame):
+    place = cheese(initial)
+    return bool(len(place) and place[:, 0].mean() < 32 and len(cheese(frame)) == 0)

@@ -1,0 +1,96 @@
+"""``audit.refine=true``: a program that a policy went past goes back to the VLM, with the frames that show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vlmcar.config import Components
+from vlmcar.generation.turns import Candidate
+from vlmcar.obtain import ingredients, say_spent, verify_program
+from vlmcar.record.console import Console
+from vlmcar.record.folder import REFINEMENTS, RunFolder
+from vlmcar.types import Program, Verdict, VlmcarError
+from vlmcar.verification.exploited import Findings
+from vlmcar.verification.store import ProgramStore, StoredProgram, load
+from vlmcar.vlm.conversation import Conversation
+from vlmcar.vlm.counted import CountedVLM
+from vlmcar.vlm.ledger import Ledger
+
+
+def refine(built: Components, stored: StoredProgram, findings: Findings, console: Console) -> StoredProgram:
+    """Another program, accepted by verification and right about the episodes that were found.
+
+    Raises:
+        VlmcarError: the VLM had no answer, no program was accepted, or no program is to blame.
+    """
+    if not findings.complete:
+        raise VlmcarError(
+            "no episode was complete without success, so the program is not to blame: the reward pays for holding on "
+            "to what is done; reward=bonus does not"
+        )
+    store = ProgramStore(Path(built.results) / "programs")
+    images = built.env.images()
+    about = {**ingredients(built, images), "refines": [stored.folder.name, findings.digest()]}
+    folder = store.folder(built.env.id, built.vlm.name, about)
+    with store.lock(folder, console.say):
+        refined = store.get(folder)
+        if refined is None:
+            refined = _refined(built, stored, findings, folder, console)
+            store.put(refined)
+    return refined
+
+
+def _refined(
+    built: Components, stored: StoredProgram, findings: Findings, folder: Path, console: Console
+) -> StoredProgram:
+    most = built.verification.feedback_examples
+
+    def verify(program: Program) -> Verdict:
+        pay = built.reward, built.method.env_reward
+        verdict = findings.verify(program, built.sandbox, pay, most)
+        return verify_program(built, program, console) if verdict.accepted else verdict
+
+    vlm = CountedVLM(built.vlm, Path(built.results), Ledger())
+    conversation = Conversation.resume(vlm, stored.folder, folder)
+    exploited = Candidate(0, stored.program, conversation, findings.verdict(most), ())
+    try:
+        made = built.generation.refine(
+            exploited, built.env.images(), built.env.frames(), vlm, verify, folder, console.say
+        )
+    finally:
+        say_spent(vlm.ledger, "program", console)
+    return StoredProgram(
+        made.program,
+        made.verdict,
+        stored.attempts + made.attempts,
+        len(made.replies),
+        made.conversation.replies[-1].model,
+        folder,
+        Ledger(stored.ledger).merged(vlm.ledger).entries(),
+    )
+
+
+class Refinements:
+    """What came before in this run: kept in its folder, so that a killed run goes on with the right program."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        kept = folder.read_json(REFINEMENTS) or {}
+        self.rounds: list[dict[str, Any]] = kept.get("rounds", [])
+        """What each exploited training gave."""
+        self._program: str | None = kept.get("program")
+
+    def __len__(self) -> int:
+        return len(self.rounds)
+
+    def program(self, first: StoredProgram) -> StoredProgram:
+        """The one to train on: ``first``, or what it was refined to."""
+        return load(self._program) if self._program else first
+
+    def add(self, result: dict[str, Any], refined: StoredProgram) -> None:
+        """Put the last training aside, and begin again with this program."""
+        self.rounds.append(result)
+        self._program = str(refined.folder)
+        self._folder.put_aside(len(self))
+        self._folder.write_json(REFINEMENTS, {"rounds": self.rounds, "program": self._program})
