@@ -149,3 +149,23 @@ def test_one_hot_view_says_what_the_view_says() -> None:
     assert observation.sum() == 49 * 3 + 1
     assert observation[-4:].argmax() == raw["direction"]
     assert observation in env.observation_space
+
+
+def test_variants_show_the_same_episode_with_other_tiles_and_other_drawn_colours(task: MiniGrid) -> None:
+    variants = task.variants()
+    assert {"tile_size_24", "tile_size_16"} <= variants.keys()
+    assert ("colours" in variants) == (not task.name.startswith("doorkey"))  # where they are always yellow
+    expert = task.expert(3)
+    for name, variant in variants.items():
+        episode = variant.replay(3, expert.actions, "expert")
+        assert episode.success
+        assert len(episode.frames) == len(expert.frames)
+        assert (episode.frames.shape == expert.frames.shape) == (name == "colours")
+        if name == "colours":
+            differ = (episode.frames != expert.frames).any(axis=3)
+            assert 0 < differ.mean() < 0.2
+            assert (expert.frames[differ].max(axis=1) > 0).all()  # what is there is recoloured; nothing moves
+            assert (episode.frames[differ].max(axis=1) > 0).all()
+            so, before = variant.truth(episode), task.truth(expert)
+            assert all((so[name] == before[name]).all() for name in before)
+    np.testing.assert_array_equal(task.expert(3).frames, expert.frames)  # the task itself is as before

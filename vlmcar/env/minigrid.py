@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from vlmcar.env.truth import columns
 from vlmcar.types import ConfigError, Frame, Moves, Trajectory, VlmcarError
+
+_LEVELS_SEEN = 8
+"""So many show whether an environment draws colours."""
 
 
 @dataclass
@@ -69,7 +72,7 @@ class MiniGrid:
         """
         from vlmcar.env.minigrid_planner import NoPlanError, shortest_plan
 
-        self._simulator.reset(seed=seed)
+        self._reset(seed)
         try:
             plan = shortest_plan(self._simulator)
         except NoPlanError as error:
@@ -85,7 +88,7 @@ class MiniGrid:
     def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
         """The episode that these actions lead to on a level; it may end before they do."""
         env = self._simulator
-        env.reset(seed=level)
+        self._reset(level)
         frames, rewards = [self._renderer(env)], []
         for action in actions:
             _, reward, terminated, truncated, _ = env.step(int(action))
@@ -106,7 +109,7 @@ class MiniGrid:
         from vlmcar.env.minigrid_truth import Truth
 
         env = self._simulator
-        env.reset(seed=trajectory.seed)
+        self._reset(trajectory.seed)
         truth = Truth(env)
         rows = [truth.predicates()]
         for action in trajectory.actions:
@@ -115,9 +118,22 @@ class MiniGrid:
         return columns(rows)
 
     def variants(self) -> Mapping[str, MiniGrid]:
-        """The same task, drawn with other tiles: to see how much a program depends on that."""
+        """The same task with other tiles and, where it draws colours, with others: to see how brittle a program is."""
         sizes = (self.tile_size * 3 // 4, self.tile_size // 2)
-        return {f"tile_size_{size}": replace(self, tile_size=size) for size in sizes if size >= 4}
+        others = {f"tile_size_{size}": replace(self, tile_size=size) for size in sizes if size >= 4}
+        drawn = [self._colours(level) for level in range(_LEVELS_SEEN)]
+        if any(colours != drawn[0] for colours in drawn):
+            values = {field.name: getattr(self, field.name) for field in fields(self)}
+            others["colours"] = _Recoloured(**values)
+        return others
+
+    def _colours(self, level: int) -> set[tuple[str, str]]:
+        """Kinds of things on a level that can have any colour, with the colours that they have."""
+        self._reset(level)
+        return {(thing.type, thing.color) for thing in _coloured(self._simulator)}
+
+    def _reset(self, level: int) -> None:
+        self._simulator.reset(seed=level)
 
     def make_env(self) -> Any:
         """A ``gymnasium.Env``: one-hot partial view as observation, ``render()`` gives the full frame."""
@@ -157,3 +173,19 @@ class MiniGrid:
         from vlmcar.env.minigrid_render import TileRenderer
 
         return TileRenderer(self.tile_size)
+
+
+class _Recoloured(MiniGrid):
+    """The same levels, in which every thing that can have any colour has the next one."""
+
+    def _reset(self, level: int) -> None:
+        from minigrid.core.constants import COLOR_NAMES
+
+        super()._reset(level)
+        for thing in _coloured(self._simulator):
+            thing.color = COLOR_NAMES[(COLOR_NAMES.index(thing.color) + 1) % len(COLOR_NAMES)]
+
+
+def _coloured(env: Any) -> list[Any]:
+    """The keys, doors, boxes and balls of an unwrapped environment."""
+    return [thing for thing in env.grid.grid if thing and thing.type in ("key", "door", "box", "ball")]
