@@ -44,7 +44,7 @@ bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judg
 	$(BIN)/python -m vlmcar.bench_judges
 	$(BIN)/python -m vlmcar.bench_sandbox
 
-verification-power: $(READY) ## which of some 390 programs, right and wrong, verification accepts: 20 minutes
+verification-power: $(READY) ## which of 437 programs, right and wrong, verification accepts: half an hour
 	$(BIN)/python -m vlmcar.power
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs

@@ -147,8 +147,8 @@ def test_first_frames() -> None:
 
 
 ROWS = [
-    {"task": task, "name": f"{n}", "origin": "o", "operator": operator, "agreement": "0.5", "label": which,
-     "accepted": accepted, "published": published, "failed": failed}
+    {"task": task, "name": f"{n}", "origin": "o", "program_hash": f"h{n}", "operator": operator, "agreement": "0.5",
+     "label": which, "accepted": accepted, "published": published, "failed": failed}
     for n, (task, operator, which, accepted, published, failed) in enumerate(
         [
             ("a", "right", "right", "1", "1", ""),
@@ -165,7 +165,7 @@ ROWS = [
 def test_rates_by_hand() -> None:
     wrong = [row for row in ROWS if row["label"] == "wrong"]
     right = [row for row in ROWS if row["label"] == "right"]
-    text = page(ROWS, "command")
+    text = page(ROWS, "command", {"h4": "because"})
     assert "6 programs on 2 tasks: 2 right, 3 wrong, 1 left out as unclear" in text
     assert (
         "| verification, all checks, both sets | 0.667 [0.208, 0.939] (2 of 3) | 0.500 [0.095, 0.905] (1 of 2) |"
@@ -176,8 +176,14 @@ def test_rates_by_hand() -> None:
     assert ["`expert_completes`", "1", "1", "0", "0"] in by_check(right, wrong)
     assert ["`stays_done`", "0", "0", "1", "1"] in by_check(right, wrong)
     assert ["`near_miss_does`", "1", "0", "0", "0"] in by_check(right, wrong)
-    assert "- b: 4 (right in 50% of the episodes)" in text.split("## Wrong programs that were accepted")[1]
-    assert "- a: 1 (right in 50% of the episodes; failed stays_done)" in text.split("## Right programs")[1]
+    assert (
+        "- b: 4 (right in 50% of the episodes): because"
+        in text.split("## Wrong programs that were accepted")[1]
+    )
+    assert (
+        "- a: 1 (right in 50% of the episodes; failed stays_done): not looked into"
+        in text.split("## Right programs")[1]
+    )
     assert rate([], bool) == "–"
 
 

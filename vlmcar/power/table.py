@@ -15,8 +15,8 @@ COLUMNS = [
 ]
 
 
-def page(rows: Sequence[Row], command: str) -> str:
-    """The whole table as markdown."""
+def page(rows: Sequence[Row], command: str, explained: Mapping[str, str]) -> str:
+    """The whole table as markdown; ``explained``: hash of a program -> why it was misjudged."""
     right, wrong = (of(rows, label) for label in ("right", "wrong"))
     unclear = len(rows) - len(right) - len(wrong)
     mistaken = sum(row["operator"] == "written to be right" for row in wrong)
@@ -37,11 +37,12 @@ def page(rows: Sequence[Row], command: str) -> str:
                 ["verification, all checks, both sets", rate(wrong, rejected), rate(right, accepted)],
                 [
                     "published rule, re-stated: every expert completes, at most a tenth of random play",
-                    rate(wrong, lambda row: row["published"] == "0"),
-                    rate(right, lambda row: row["published"] == "1"),
+                    rate(wrong, lambda row: not published(row)),
+                    rate(right, published),
                 ],
             ],
         ),
+        "![Both rules, task by task](power.png)",
         "The published rule is computed on the feedback set's experts and random episodes; random episodes that "
         "succeed are not held against a program under either rule.",
         "## By check",
@@ -58,9 +59,9 @@ def page(rows: Sequence[Row], command: str) -> str:
         "## By task",
         table(["task", "wrong", "rejected", "published rule rejects", "right", "accepted"], by(rows, "task")),
         "## Wrong programs that were accepted",
-        listed(row for row in wrong if accepted(row)),
+        listed((row for row in wrong if accepted(row)), explained),
         "## Right programs that were rejected",
-        listed(row for row in right if rejected(row)),
+        listed((row for row in right if rejected(row)), explained),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -75,6 +76,17 @@ def accepted(row: Row) -> bool:
 
 def rejected(row: Row) -> bool:
     return not accepted(row)
+
+
+def published(row: Row) -> bool:
+    return row["published"] == "1"
+
+
+RULES: Mapping[str, Callable[[Row], bool]] = {
+    "verification": accepted,
+    "published rule, re-stated": published,
+}
+"""Name -> whether it accepts a program."""
 
 
 def rate(rows: Sequence[Row], so: Callable[[Row], bool]) -> str:
@@ -106,7 +118,7 @@ def by(rows: Sequence[Row], column: str) -> list[list[str]]:
                 value,
                 str(len(wrong)),
                 str(sum(map(rejected, wrong))),
-                str(sum(row["published"] == "0" for row in wrong)),
+                str(sum(not published(row) for row in wrong)),
                 str(len(right)),
                 str(sum(map(accepted, right))),
             ]
@@ -114,10 +126,12 @@ def by(rows: Sequence[Row], column: str) -> list[list[str]]:
     return found
 
 
-def listed(rows: Iterable[Row]) -> str:
+def listed(rows: Iterable[Row], explained: Mapping[str, str]) -> str:
+    """A line for each program, with what somebody found out about it."""
     lines = [
         f"- {row['task']}: {row['name']} (right in {float(row['agreement']):.0%} of the episodes"
         + (f"; failed {row['failed'].replace(' ', ', ')})" if row["failed"] else ")")
+        + f": {explained.get(row['program_hash'], 'not looked into')}"
         for row in rows
     ]
     return "\n".join(lines) or "None."

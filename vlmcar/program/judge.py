@@ -30,6 +30,7 @@ class ProgramJudge:
         frames_judged: pairs that the program was run on.
         frames_remembered: pairs answered without running it.
         seconds: wall time spent in `progress`.
+        cpu_seconds: CPU time that the program's answers took.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ProgramJudge:
         self.frames_judged = 0
         self.frames_remembered = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
         self._memory: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._workers: dict[Shape, Worker] = {}
         self._spares: dict[Shape, Process] = {}
@@ -133,11 +135,18 @@ class ProgramJudge:
         shape = (height, width, channels)
         worker = self._worker(shape)
         try:
-            return worker.run(initial, frames)
+            return self._timed(worker, initial, frames)
         except ProgramError:
             if worker.alive:
                 raise
-        return self._worker(shape).run(initial, frames)
+        return self._timed(self._worker(shape), initial, frames)
+
+    def _timed(self, worker: Worker, initial: Frames, frames: Frames) -> NDArray[np.float32]:
+        before = worker.busy
+        try:
+            return worker.run(initial, frames)
+        finally:
+            self.cpu_seconds += worker.busy - before
 
     def _worker(self, shape: Shape) -> Worker:
         worker = self._workers.get(shape)

@@ -65,6 +65,8 @@ class Process:
         self.shape = shape
         self.batch = batch
         self.alive = True
+        self.busy = 0.0
+        """Seconds of CPU time (of wall time, on systems that cannot tell) that its answers took so far."""
         self._owner = os.getpid()
         self._max_payload = protocol.TEXT_BYTES
         self._held: frozenset[str] | None = None
@@ -192,7 +194,9 @@ class Process:
         echo, status, row, column, size = protocol.RESPONSE.unpack(header)
         if echo != nonce or size > self._max_payload:
             raise broken()
-        return Response(status, row, column, self._read(size, clock))
+        response = Response(status, row, column, self._read(size, clock))
+        self.busy += clock.used()
+        return response
 
     def _read(self, size: int, clock: Clock) -> bytes:
         data = b""
@@ -245,12 +249,13 @@ class Clock:
     def late(self) -> str:
         if self._cpu_left() <= 0:
             return f"no answer within {self._limit.why} of CPU time"
-        return f"no answer within {self._limit.wall:g} s, of which it worked for {self._used():.1f} s"
+        return f"no answer within {self._limit.wall:g} s, of which it worked for {self.used():.1f} s"
 
     def _cpu_left(self) -> float:
-        return self._limit.seconds - self._used()
+        return self._limit.seconds - self.used()
 
-    def _used(self) -> float:
+    def used(self) -> float:
+        """Seconds of CPU time since the start."""
         return time.clock_gettime(self._clock) - self._cpu
 
 

@@ -152,6 +152,11 @@ class Worker:
         return self.process.alive
 
     @property
+    def busy(self) -> float:
+        """Seconds of CPU time that its answers took so far."""
+        return self.process.busy
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         return self.process.shape
 

@@ -39,7 +39,7 @@ class FastEnough:
 
     enabled: bool
     milliseconds: float
-    """Wall time per frame, all sub-tasks, at most."""
+    """CPU time per frame, all sub-tasks, at most."""
 
     def rows(self, evidence: Evidence) -> Iterator[Check]:
         took, limit = evidence.milliseconds, self.milliseconds

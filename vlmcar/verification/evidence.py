@@ -56,7 +56,7 @@ class Evidence:
     program: Program
     episodes: tuple[Episode, ...]
     milliseconds: float
-    """Wall time per frame that the program was run on."""
+    """CPU time of the worker per frame that the program was run on; other jobs on the machine change little of it."""
     replayed: NDArray[np.bool_]
     """bool (frames,): whether frames that were judged again, shuffled, by a fresh process, got the same answer."""
     distorted: dict[str, NDArray[np.bool_]]

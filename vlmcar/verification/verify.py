@@ -112,7 +112,7 @@ class Verification:
                 episodes.append(judge_episode(judge, trajectory, *pay))
                 if sum(episode.error is not None for episode in episodes) >= _ERRORS_TO_STOP:
                     break
-            milliseconds = 1000 * judge.seconds / max(judge.frames_judged, 1)
+            milliseconds = 1000 * judge.cpu_seconds / max(judge.frames_judged, 1)
             distorted = self._distorted(judge, task, episodes)
         replayed = self._replayed(program, sandbox, episodes)
         return Evidence(
