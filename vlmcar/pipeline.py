@@ -19,6 +19,7 @@ from vlmcar.program.errors import ProgramError, ProgramImpure
 from vlmcar.record.console import Console
 from vlmcar.record.folder import ANSWERS, CHECKPOINT, CONFIG, LEDGER, MANIFEST, POLICY, RESULT, RunFolder
 from vlmcar.refine import Refinements, refine
+from vlmcar.showcase import keep_episodes
 from vlmcar.training.evaluate import Evaluations
 from vlmcar.types import Check, ConfigError, Judge, Material, TruthJudge, VlmcarError
 from vlmcar.verification.exploited import Findings
@@ -62,7 +63,7 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         console.say(f"already complete: {folder.path}")
         return
     stored = _obtain(built, console)
-    refinements = Refinements(folder)
+    refinements = Refinements(folder, Path(built.results))
     if isinstance(stored, StoredProgram):
         stored = refinements.program(stored)
     if stored:
@@ -115,6 +116,8 @@ def _train_once(
         try:
             trained, model = _train(built, folder, console, judge, first, spent.entries)
             findings = _audit(built, folder, console, stored, model, manifest)
+            program = stored.program if isinstance(stored, StoredProgram) else None
+            keep_episodes(built, program, model, folder.path)
             result = {**manifest, **trained, "audit": findings.entries() if findings else None}
             result["vlm_ledger"] = _whole_ledger(stored, spent)
             result["vlm_calls"] += sum(spent.usage("decisions", how).calls for how in ("asked", "projected"))

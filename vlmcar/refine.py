@@ -74,23 +74,24 @@ def _refined(
 class Refinements:
     """What came before in this run: kept in its folder, so that a killed run goes on with the right program."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, results: Path) -> None:
         self._folder = folder
+        self._results = results
         kept = folder.read_json(REFINEMENTS) or {}
         self.rounds: list[dict[str, Any]] = kept.get("rounds", [])
         """What each exploited training gave."""
-        self._program: str | None = kept.get("program")
+        self._program: str | None = kept.get("program")  # its folder, from the results' folder on
 
     def __len__(self) -> int:
         return len(self.rounds)
 
     def program(self, first: StoredProgram) -> StoredProgram:
         """The one to train on: ``first``, or what it was refined to."""
-        return load(self._program) if self._program else first
+        return load(self._results / self._program) if self._program else first
 
     def add(self, result: dict[str, Any], refined: StoredProgram) -> None:
         """Put the last training aside, and begin again with this program."""
         self.rounds.append(result)
-        self._program = str(refined.folder)
+        self._program = refined.folder.relative_to(self._results).as_posix()
         self._folder.put_aside(len(self))
         self._folder.write_json(REFINEMENTS, {"rounds": self.rounds, "program": self._program})
