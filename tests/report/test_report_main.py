@@ -62,6 +62,7 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
     out = tmp_path / "report"
     assert sorted(path.name for path in out.iterdir()) == [
         "evaluations.csv",
+        "index.html",
         "learning_curves.png",
         "learning_curves.svg",
         "learning_curves_minigrid-doorkey_8x8.png",
@@ -164,7 +165,7 @@ def test_nothing_to_report(report, tmp_path, capsys):
     text = report()
     for said in (text, capsys.readouterr().out):
         assert "`make run` or `python run.py -m env=minigrid seed=0,1,2`" in said
-    assert [path.name for path in (tmp_path / "report").iterdir()] == ["report.md"]
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["index.html", "report.md"]
 
 
 def test_only_a_broken_run(run, report, capsys):

@@ -22,7 +22,8 @@ TRAIN, EVAL = "train.csv", "eval.csv"
 LEDGER, ANSWERS = "ledger.json", "answers.npz"
 REFINEMENTS = "refinements.json"
 ASIDE = "exploited_"
-_OF_A_TRAINING = (CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
+TRAINED = "trained.json"
+_OF_A_TRAINING = (TRAINED, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
 
 
 class OtherConfig(VlmcarError):
@@ -47,7 +48,7 @@ class RunFolder:
             overwrite: replace a run that was made with other settings.
 
         Returns:
-            ``new``, ``resume`` (a checkpoint is there) or ``complete``.
+            ``new``, ``resume`` (a checkpoint is there), ``trained`` (its training is over) or ``complete``.
 
         Raises:
             OtherConfig: it was made with other settings and ``overwrite`` is false.
@@ -72,6 +73,8 @@ class RunFolder:
             return "new"
         if (self.path / RESULT).is_file():
             return "complete"
+        if self.read_json(TRAINED) is not None and (self.path / POLICY).is_file():
+            return "trained"
         if self.checkpoint_steps() is not None:
             return "resume"
         self.clear(same_run=True)
@@ -98,6 +101,9 @@ class RunFolder:
         for name in (*_OF_A_TRAINING, "program.py", "verdict.json", "conversation.jsonl", "audit.png"):
             if (self.path / name).exists():
                 os.replace(self.path / name, aside / name)
+        for name in ("images", "episodes"):
+            if (self.path / name).is_dir():
+                shutil.copytree(self.path / name, aside / name, dirs_exist_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
