@@ -15,7 +15,8 @@ from vlmcar.report.exploited import exploited_runs
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
 from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
-from vlmcar.report.results import Results, read_csv, read_runs, write_csv
+from vlmcar.report.results import Results, read_csv, read_runs, runs_root, write_csv
+from vlmcar.report.site import INDEX, write_site
 from vlmcar.report.tables import plain, readable, summary
 from vlmcar.types import VlmcarError
 
@@ -37,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
     report = options.out / "report.md"
     options.out.mkdir(parents=True, exist_ok=True)
+    root = None if options.from_csv else runs_root(options.results)
     if results.runs.empty:
-        report.write_text(page(results, results.runs, {}, [], agreement, command), encoding="utf-8")
+        text = page(results, results.runs, {}, [], agreement, command)
+        report.write_text(text, encoding="utf-8")
+        write_site(text, results, root, options.out, command)
         print("\n".join([*_left_out(results), WHAT_TO_RUN]))
         return 0
     table = summary(results.runs)
@@ -48,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         agreement.to_csv(options.out / AGREEMENT, index=False)
     figures = learning_curves(without_grids(results), command, options.out)
     accuracy = judge_accuracy(results, command, options.out)
-    report.write_text(page(results, table, figures, accuracy, agreement, command), encoding="utf-8")
+    text = page(results, table, figures, accuracy, agreement, command)
+    report.write_text(text, encoding="utf-8")
+    not_shown = write_site(text, results, root, options.out, command)
     print(plain(readable(table)))
-    print("\n".join(["", *_remarks(results), f"Report: {report}"]))
+    lines = [f"Not shown: {problem.path} {problem.reason}" for problem in not_shown]
+    print("\n".join(["", *_remarks(results), *lines, f"Report: {options.out / INDEX} and {report}"]))
     return 0
 
 

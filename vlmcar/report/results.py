@@ -136,7 +136,7 @@ class Results:
 
 def read_runs(results: Path) -> Results:
     """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder."""
-    root = results / "runs" if (results / "runs").is_dir() else results
+    root = runs_root(results)
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
     evaluations: list[dict[str, Any]] = []
     ledger: list[dict[str, Any]] = []
@@ -160,6 +160,11 @@ def read_runs(results: Path) -> Results:
         pd.DataFrame(ledger, columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS),
         problems,
     )
+
+
+def runs_root(results: Path) -> Path:
+    """Where the ``folder`` of every run begins."""
+    return results / "runs" if (results / "runs").is_dir() else results
 
 
 def write_csv(results: Results, folder: Path) -> None:
