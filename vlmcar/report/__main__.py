@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from vlmcar.report.agreement import FILE as AGREEMENT
 from vlmcar.report.agreement import read_agreement, read_agreement_csv
 from vlmcar.report.exploited import exploited_runs
@@ -35,23 +37,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
-    report = options.out / "report.md"
-    options.out.mkdir(parents=True, exist_ok=True)
+    print(write_report(results, agreement, command, options.out))
+    return 0
+
+
+def write_report(results: Results, agreement: pd.DataFrame, command: str, out: Path) -> str:
+    """Writes ``report.md``, its figures and its csv files into the folder `out`.
+
+    Args:
+        command: what makes them, for the page and the figures.
+
+    Returns:
+        What a terminal should show of it.
+    """
+    report = out / "report.md"
+    out.mkdir(parents=True, exist_ok=True)
     if results.runs.empty:
         report.write_text(page(results, results.runs, {}, [], agreement, command), encoding="utf-8")
-        print("\n".join([*_left_out(results), WHAT_TO_RUN]))
-        return 0
+        return "\n".join([*_left_out(results), WHAT_TO_RUN])
     table = summary(results.runs)
-    write_csv(results, options.out)
-    table.to_csv(options.out / "table.csv", index=False)
+    write_csv(results, out)
+    table.to_csv(out / "table.csv", index=False)
     if not agreement.empty:
-        agreement.to_csv(options.out / AGREEMENT, index=False)
-    figures = learning_curves(without_grids(results), command, options.out)
-    accuracy = judge_accuracy(results, command, options.out)
+        agreement.to_csv(out / AGREEMENT, index=False)
+    figures = learning_curves(without_grids(results), command, out)
+    accuracy = judge_accuracy(results, command, out)
     report.write_text(page(results, table, figures, accuracy, agreement, command), encoding="utf-8")
-    print(plain(readable(table)))
-    print("\n".join(["", *_remarks(results), f"Report: {report}"]))
-    return 0
+    return "\n".join([plain(readable(table)), "", *_remarks(results), f"Report: {report}"])
 
 
 def _parser() -> argparse.ArgumentParser:
