@@ -241,7 +241,7 @@ class Sweeps:
     def __init__(self, ends: Callable[[str], int]) -> None:
         self.ends, self.ran, self.signals = ends, [], []
 
-    def Popen(self, arguments: list[str]) -> SimpleNamespace:
+    def Popen(self, arguments: list[str], env: dict[str, str]) -> SimpleNamespace:
         self.ran.append(arguments[1:])
         return SimpleNamespace(
             wait=lambda timeout=None: self.ends(arguments[3]), send_signal=self.signals.append

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from vlmcar.paper.plan import Figure, check_here, figures, names
 STOPPED = (130, -signal.SIGINT)
 """Exit statuses of a sweep that Ctrl-C ended."""
 SECONDS_TO_STOP = 10.0
+ENVIRONMENT = dict(os.environ)
+"""As it was given; ``one_line_errors`` changes it for this process, and a sweep shall decide for itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +78,7 @@ def _sweep(figure: Figure) -> int:
     Ctrl-C reaches the sweep, too, which is given the time to end.
     """
     print(f"\n{figure.name}: {shlex.join(['python', 'run.py', *figure.arguments])}", flush=True)
-    process = subprocess.Popen([sys.executable, "run.py", *figure.arguments])
+    process = subprocess.Popen([sys.executable, "run.py", *figure.arguments], env=ENVIRONMENT)
     try:
         status = process.wait()
     except KeyboardInterrupt:
