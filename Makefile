@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-browser lint report smoke bench verification-power clean
+.PHONY: help setup run paper test test-browser lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -21,6 +21,9 @@ run: $(READY) ## VLM-CaR, the sparse reward and a simulated VLM judge on MiniGri
 	@echo "at any time, 'make report' in another terminal draws what there is so far"
 	$(BIN)/python run.py -m env=minigrid,procgen seed=0,1,2
 	$(BIN)/python -m vlmcar.report
+
+paper: $(READY) ## the paper's MiniGrid environments, all methods, five seeds, and their figures: hours; says first how many
+	$(BIN)/python -m vlmcar.paper
 
 report: $(READY) ## figures and tables of everything under results/
 	$(BIN)/python -m vlmcar.report

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,14 +134,20 @@ class Results:
     """Where the frames come from when they were not read from run folders."""
 
 
-def read_runs(results: Path) -> Results:
-    """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder."""
+def read_runs(results: Path, only: Collection[Path] | None = None) -> Results:
+    """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder.
+
+    Args:
+        only: leave out every folder that is not among these; ``None``: read all.
+    """
     root = runs_root(results)
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
     evaluations: list[dict[str, Any]] = []
     ledger: list[dict[str, Any]] = []
     problems = []
     for folder in _run_folders(root):
+        if only is not None and folder not in only:
+            continue
         try:
             run, rows, spent = _read_run(folder, root)
         except Unreadable as error:
