@@ -62,7 +62,7 @@ def program_pages(tmp_path: Path) -> list[Path]:
 
 def test_pages_hold_all_they_show(run: Run, site: Callable[[], str], tmp_path: Path) -> None:
     for seed in (0, 1):
-        give_program(run(seed=seed))
+        give_program(run(seed=seed, result={"vlm_model": "a <script>model</script>"}))
     give_program(run(method="sparse"))
     site()
     index = (tmp_path / "out/index.html").read_text()
@@ -74,6 +74,8 @@ def test_pages_hold_all_they_show(run: Run, site: Callable[[], str], tmp_path: P
             assert source.startswith("data:") or (tmp_path / "out" / source).is_file(), source[:80]
         assert "http://" not in re.sub(r'"data:[^"]*"', "", text)
     assert f'href="{page.name}"' in index
+    assert "a &lt;script&gt;model" in index
+    assert "<script>model" not in index
     assert "3 of 3" in index
     assert "<h2>Table</h2>" in index
     assert '<div class="scroll"><table>' in index

@@ -39,9 +39,9 @@ def write_site(text: str, results: Results, root: Path | None, out: Path, comman
     problems = [*unread, *unseen]
     for story in stories:
         (out / story.file).write_text(program_page(story, command), encoding="utf-8")
-    body = (
-        MarkdownIt("commonmark").enable("table").render(text.partition("\n")[2])
-    )  # its heading is the page's
+    # No HTML in it: a program's or a VLM's words are text. Its heading is the page's.
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    body = reader.render(text.partition("\n")[2])
     page = templates.get_template("index.html").render(
         style=asset("style.css"),
         tiles=_tiles(results),
