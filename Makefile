@@ -33,7 +33,7 @@ test: $(READY) ## all tests
 
 test-browser: $(READY) ## the report's pages in Chromium (installs playwright and, as root on Debian, chromium)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
-	@command -v chromium chromium-browser google-chrome >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
 	$(BIN)/python -m pytest -n 0 -m browser
 
 lint: $(READY) ## ruff and mypy
@@ -52,7 +52,7 @@ bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judg
 	$(BIN)/python -m vlmcar.bench_judges
 	$(BIN)/python -m vlmcar.bench_sandbox
 
-verification-power: $(READY) ## which of 437 programs, right and wrong, verification accepts: half an hour
+verification-power: $(READY) ## which of 437 programs, right and wrong, verification accepts: about 40 minutes
 	$(BIN)/python -m vlmcar.power
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs

@@ -126,16 +126,14 @@ def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]
 def _judged(judge: Judge | TruthJudge) -> dict[str, Any]:
     """How much the judge was asked in this session, where it counts that."""
     counters = getattr(judge, "queries", judge)
-    names = (
-        *(
-            "frames_judged",
-            "frames_remembered",
-            "frames_audited",
-            "frames_unasked",
-            "answers_unclear",
-            "seconds",
-        ),
-    )
+    names = [
+        "frames_judged",
+        "frames_remembered",
+        "frames_audited",
+        "frames_unasked",
+        "answers_unclear",
+        "seconds",
+    ]
     return {name: getattr(counters, name) for name in names if hasattr(counters, name)}
 
 

@@ -41,15 +41,11 @@ def audit_policy(built: Components, program: Program, model: Any, refinement: in
     # Of a limited set each level once: an interval takes episodes for independent.
     levels = training[: audit.episodes] if training else audit.seeds(refinement)
     played = policy_trajectories(built.env, model, levels, built.algorithm.samples_actions)
-    findings: Findings = audit.look(
-        program,
-        built.sandbox,
-        (built.reward, built.method.env_reward),
-        map(built.env.expert, built.verification.seeds("feedback")[:EXPERTS]),
-        tqdm(
-            played, "audit of the policy", total=len(levels), disable=None, leave=False
-        ),  # on terminals only
-    )
+    # A bar on terminals only.
+    shown = tqdm(played, "audit of the policy", total=len(levels), disable=None, leave=False)
+    experts = map(built.env.expert, built.verification.seeds("feedback")[:EXPERTS])
+    pay = built.reward, built.method.env_reward
+    findings: Findings = audit.look(program, built.sandbox, pay, experts, shown)
     return findings
 
 
@@ -80,7 +76,7 @@ def draw(findings: Findings, path: Path, title: str, footer: str) -> Frame | Non
         grid = figure.subplots(len(shown), columns, squeeze=False)
         for axes, episode in zip(grid, shown, strict=True):
             _row(axes, findings.program, episode)
-        figure.supxlabel("\n".join(textwrap.wrap(footer, int(22 * width))), fontsize=6, color="#555555")
+        figure.supxlabel("\n".join(textwrap.wrap(footer, int(17 * width))), fontsize=6, color="#555555")
         figure.savefig(path, dpi=150)
     return read_png(path)
 
