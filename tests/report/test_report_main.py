@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from vlmcar.report.__main__ import main
-from vlmcar.report.figures import METHOD_COLOURS, STYLE, draw, footer, line_of, panels_of
+from vlmcar.report.canvas import STYLE
+from vlmcar.report.figures import METHOD_COLOURS, draw, footer, line_of, panels_of
 from vlmcar.report.results import read_runs
 
 
@@ -62,10 +63,8 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
     out = tmp_path / "report"
     assert sorted(path.name for path in out.iterdir()) == [
         "evaluations.csv",
-        "learning_curves.png",
-        "learning_curves.svg",
-        "learning_curves_minigrid-doorkey_8x8.png",
-        "learning_curves_minigrid-doorkey_8x8.svg",
+        *(f"learning_curves.{kind}" for kind in ("pdf", "png", "svg")),
+        *(f"learning_curves_minigrid-doorkey_8x8.{kind}" for kind in ("pdf", "png", "svg")),
         "ledger.csv",
         "report.md",
         "runs.csv",

@@ -1,9 +1,7 @@
-"""Learning curves as PNG and SVG. Every image says inside itself what it shows and which command drew it."""
+"""Learning curves. Every image says inside itself what it shows and which command drew it."""
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,51 +12,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, save
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES, Curve, learning_curve
 from vlmcar.report.tables import one_line, steps_text
 
 Style = Literal["-", "-.", ":"]
 
-DPI = 300
 COLUMNS = 3
 PANEL = (3.5, 2.7)
 """Least width and height of one of several panels, inches; the legend comes on top."""
 SINGLE = (6.0, 3.8)
 AXIS_LABELS = 0.6
 """Width left of a panel's axes, inches."""
-TITLE_SIZE = 9.5
-FOOTER_SIZE = 6.0
-LEGEND_SIZE = 7.5
-"""Points."""
-LINE_SPACING = 1.3
-FOOTER_MARGIN = 0.08
-"""Above and below the footer, inches."""
 
 # Okabe and Ito's colours stay apart under the common kinds of colour blindness (jfly.uni-koeln.de/color).
 METHOD_COLOURS = {"vlmcar": "#0072B2", "sparse": "#D55E00", "direct_vlm": "#CC79A7", "oracle": "#009E73"}
 OTHER_COLOURS = ["#E69F00", "#56B4E9", "#000000"]
 OTHER_LINES: list[Style] = ["-", "-.", ":"]
-
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure is the same on every machine
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "text.parse_math": False,  # a "$" in a provenance text or a command is just that
-    "svg.hashsalt": "vlmcar",  # the same data give the same bytes
-}
 
 
 class Line(NamedTuple):
@@ -90,7 +64,7 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
         command: what made the figures, for the footer.
 
     Returns:
-        The PNG paths by environment, the combined figure under ``""``; an SVG lies beside each.
+        The PNG paths by environment, the combined figure under ``""``; see `save`.
     """
     runs = results.runs
     lines = line_of(runs["series"])
@@ -101,13 +75,10 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     figures = {"": [panel for pair in panels.values() for panel in pair]} | panels if panels else {}
     paths = {}
     for env, drawn in figures.items():
-        name = re.sub(r"[^\w.-]", "_", f"learning_curves_{env}" if env else "learning_curves")
-        paths[env] = out / f"{name}.png"
+        name = f"learning_curves_{env}" if env else "learning_curves"
         text = footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
         with mpl.rc_context(STYLE):
-            figure = draw(drawn, lines, text)
-            figure.savefig(paths[env], dpi=DPI)
-            figure.savefig(paths[env].with_name(f"{name}.svg"), metadata={"Date": None})
+            paths[env] = save(draw(drawn, lines, text), out, name)
     return paths
 
 
@@ -193,20 +164,14 @@ def judge_text(runs: pd.DataFrame) -> str:
 
 
 def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Figure:
-    """A figure with the panels in rows, and `text` below them, in lines that fit its width.
+    """A figure with the panels in rows, and `text` below them.
 
-    To be drawn and saved inside ``mpl.rc_context(STYLE)``.
+    To be drawn inside ``mpl.rc_context(STYLE)``.
     """
     rows = _rows(panels)
     columns = max(map(len, rows))
     room = _room(panels)
-    width = room.width * columns
-    text = wrap(text, width)
-    below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
-    height = room.height * len(rows) + below
-
-    layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), h_pad=0.08, w_pad=0.1)
-    figure = Figure(figsize=(width, height), layout=layout)
+    figure = canvas(room.width * columns, room.height * len(rows), text)
     grid = figure.subplots(len(rows), columns, squeeze=False, sharey=True)
     for row, axes in zip(rows, grid, strict=True):
         for place, panel in zip(axes, row, strict=False):
@@ -214,8 +179,6 @@ def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]
         axes[0].set_ylabel("evaluation success rate")
         for unused in axes[len(row) :]:
             unused.set_visible(False)
-    small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
-    figure.text(0.1 / width, FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
     return figure
 
 
@@ -310,9 +273,3 @@ def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
     common["zorder"] = 2 + layer + 100 * (line.style == ":")  # dots leave to be seen what they lie on
     axes.plot(curve.steps, np.where(partial, np.nan, curve.iqm), line.style, **common)
     axes.plot(curve.steps, np.where(dashed, curve.iqm, np.nan), "--", **common)
-
-
-def wrap(lines: Iterable[str], width: float) -> list[str]:
-    """Lines that fit into `width` inches of footer; a character of DejaVu Sans is about 0.6 em wide."""
-    characters = int((width - 0.2) * 72 / (FOOTER_SIZE * 0.6))
-    return [part for line in lines for part in textwrap.wrap(line, characters, subsequent_indent="    ")]
