@@ -64,9 +64,11 @@ def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
 
 def without_grids(results: Results) -> Results:
     """The same without what ``judge_accuracy`` draws: two dozen curves in one panel tell nothing."""
-    drawn = {(env, name) for (env, _), runs in grids(results).items() for name in runs["series"]}
+    drawn = [(env, name) for (env, _), runs in grids(results).items() for name in runs["series"].unique()]
+    if not drawn:
+        return results
     kept = [
-        frame[_truths(pair not in drawn for pair in zip(frame["env"], frame["series"], strict=True))]
+        frame[~pd.MultiIndex.from_frame(frame[["env", "series"]]).isin(drawn)]
         for frame in (results.runs, results.evaluations)
     ]
     return Results(kept[0], kept[1], results.ledger, results.problems, results.csv_folder)

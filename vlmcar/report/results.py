@@ -96,11 +96,8 @@ RUN_COLUMNS = {
     "exploited": "str",
     **dict.fromkeys(AUDIT_COLUMNS, "float64"),
 }
-EVALUATION_COLUMNS = {
-    **{name: RUN_COLUMNS[name] for name in IDENTITY},
-    "steps": "int64",
-    **dict.fromkeys([*MEASURES, "train_success_rate"], "float64"),
-}
+NUMBER_COLUMNS = {"steps": "int64", **dict.fromkeys([*MEASURES, "train_success_rate"], "float64")}
+EVALUATION_COLUMNS = {**{name: RUN_COLUMNS[name] for name in IDENTITY}, **NUMBER_COLUMNS}
 LEDGER_COLUMNS = {**{name: RUN_COLUMNS[name] for name in IDENTITY}, **COLUMNS}
 FIRST_METHODS = ["vlmcar", "sparse", "direct_vlm", "oracle"]
 """The order of methods in every table and figure; the others follow by name."""
@@ -138,7 +135,7 @@ def read_runs(results: Path) -> Results:
     """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder."""
     root = results / "runs" if (results / "runs").is_dir() else results
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
-    evaluations: list[dict[str, Any]] = []
+    evaluations: list[pd.DataFrame] = []
     ledger: list[dict[str, Any]] = []
     problems = []
     for folder in _run_folders(root):
@@ -152,13 +149,13 @@ def read_runs(results: Path) -> Results:
             problems.append(Problem(run["folder"], f"is the same run as {runs[key]['folder']}"))
             continue
         runs[key] = run
-        evaluations += rows
+        evaluations.append(rows)
         ledger += spent
+    table = _frame(runs.values(), RUN_COLUMNS)
+    identities = table.loc[table.index.repeat([len(rows) for rows in evaluations]), IDENTITY]
+    numbers = pd.concat([_frame([], NUMBER_COLUMNS), *evaluations], ignore_index=True)
     return _results(
-        pd.DataFrame(list(runs.values()), columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS),
-        pd.DataFrame(evaluations, columns=list(EVALUATION_COLUMNS)).astype(EVALUATION_COLUMNS),
-        pd.DataFrame(ledger, columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS),
-        problems,
+        table, identities.reset_index(drop=True).join(numbers), _frame(ledger, LEDGER_COLUMNS), problems
     )
 
 
@@ -177,10 +174,8 @@ def read_csv(folder: Path) -> Results:
     """
     runs = _read_frame(folder / "runs.csv", RUN_COLUMNS)
     evaluations = _read_frame(folder / "evaluations.csv", EVALUATION_COLUMNS)
-    if (folder / LEDGER).is_file():
-        ledger = _read_frame(folder / LEDGER, LEDGER_COLUMNS)
-    else:
-        ledger = pd.DataFrame(columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS)
+    path = folder / LEDGER
+    ledger = _read_frame(path, LEDGER_COLUMNS) if path.is_file() else _frame([], LEDGER_COLUMNS)
     results = _results(runs, evaluations, ledger, [])
     return replace(results, csv_folder=folder.as_posix())
 
@@ -205,8 +200,12 @@ def _run_folders(root: Path) -> list[Path]:
     return sorted({path.parent for name in ("manifest.json", "result.json") for path in root.rglob(name)})
 
 
-def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """One row of `runs`, and the rows of `evaluations` and of `ledger` of one run folder.
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+
+
+def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], pd.DataFrame, list[dict[str, Any]]]:
+    """One row of `runs`, the `evaluations` and the rows of `ledger` of one run folder.
 
     Raises:
         Unreadable: names the first file that is not as it should be.
@@ -234,7 +233,8 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, 
     if run["finished"] and not rows:
         raise Unreadable(folder / "eval.csv", "holds no evaluation although the run is finished")
     identity = {name: run[name] for name in IDENTITY}
-    return run, [identity | row for row in rows], [identity | row for row in spent]
+    # A frame at once: a million rows as dicts would take a gigabyte.
+    return run, _frame(rows, NUMBER_COLUMNS), [identity | row for row in spent]
 
 
 def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -338,14 +338,19 @@ def _results(
             parts = [told, *(part for part in parts if part != row.vlm)]
         return " · ".join([name, *parts])
 
-    frames = []
-    for frame, keys in ((runs, []), (evaluations, ["steps"]), (ledger, ["purpose", "source"])):
-        frame = frame.assign(series=pd.Series([name_of(row) for row in frame.itertuples()], dtype="str"))
-        rank = {name: place for place, name in enumerate(in_order(frame["series"]))}
-        frame = frame.assign(_rank=frame["series"].map(rank))
-        frames.append(
-            frame.sort_values(["env", "_rank", "seed", *keys], ignore_index=True).drop(columns="_rank")
-        )
+    naming = [name for name in IDENTITY if name not in ("env", "seed")]
+    variants = runs.drop_duplicates(naming)  # few, however many rows there are
+    names = variants[naming].assign(
+        series=pd.Series(map(name_of, variants.itertuples()), variants.index, "str")
+    )
+    rank = {name: place for place, name in enumerate(in_order(names["series"]))}
+    names["_rank"] = names["series"].map(rank)
+    frames = [
+        frame.merge(names, on=naming)
+        .sort_values(["env", "_rank", "seed", *keys], ignore_index=True)
+        .drop(columns="_rank")
+        for frame, keys in ((runs, []), (evaluations, ["steps"]), (ledger, ["purpose", "source"]))
+    ]
     return Results(frames[0], frames[1], frames[2], tuple(problems))
 
 
