@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint report smoke bench verification-power clean
+.PHONY: help setup run paper test test-browser lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -22,11 +22,19 @@ run: $(READY) ## VLM-CaR, the sparse reward and a simulated VLM judge on MiniGri
 	$(BIN)/python run.py -m env=minigrid,procgen seed=0,1,2
 	$(BIN)/python -m vlmcar.report
 
+paper: $(READY) ## the paper's MiniGrid environments, all methods, five seeds, and their figures: hours; says first how many
+	$(BIN)/python -m vlmcar.paper
+
 report: $(READY) ## figures and tables of everything under results/
 	$(BIN)/python -m vlmcar.report
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+test-browser: $(READY) ## the report's pages in Chromium (installs playwright and, as root on Debian, chromium)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+	@command -v chromium chromium-browser google-chrome >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+	$(BIN)/python -m pytest -n 0 -m browser
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -237,7 +237,8 @@ def test_a_resumed_run_counts_on(config: Compose, tmp_path: Path) -> None:
     cfg = config(*QUICK, f"results={tmp_path}", "method=direct_vlm", "method.max_queries=150")
     run(cfg)
     folder = tmp_path / "runs/minigrid-doorkey_5x5/direct_vlm/simulated_fp0.01_fn0.1/ppo/seed_0"
-    (folder / "result.json").unlink()  # as if killed after its last checkpoint
+    for name in ("result.json", "trained.json"):
+        (folder / name).unlink()  # as if killed after its last checkpoint
     before = json.loads((folder / "ledger.json").read_text())["decisions"]["projected"]["calls"]
     assert before == 150  # the limit was reached before the checkpoint
     run(cfg)

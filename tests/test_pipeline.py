@@ -60,6 +60,11 @@ def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
         "config.yaml", "manifest.json", "conversation.jsonl", "program.py", "verdict.json",
         "train.csv", "eval.csv", "checkpoint.zip", "policy.zip", "result.json",
     }  # fmt: skip
+    for kind in ("expert", "random", "policy"):
+        shown = json.loads((folder / f"episodes/{kind}.json").read_text())
+        assert len(shown["return"]) == len(shown["progress"]) == len(shown["frames"])
+        assert (folder / f"episodes/{kind}.png").is_file()
+        assert shown["success"] is True or kind != "expert"
     result = json.loads((folder / "result.json").read_text())
     assert result["method"] == "vlmcar"
     assert result["judge"] == "programs"

@@ -182,6 +182,11 @@ def _check_together(built: Components) -> None:
 
 
 def _check_audit(built: Components, evaluated: set[int]) -> None:
+    if built.audit.refine and built.method.needs == "program" and getattr(built.vlm, "replays", False):
+        raise ConfigError(
+            f"audit.refine=true sends new frames to the VLM, and vlm={built.vlm.name} replays recordings: take "
+            "vlm=openai, vlm=transformers or vlm=manual"
+        )
     if built.env.training_seeds:
         return  # the audit plays these
     others = {"evaluation": evaluated}
@@ -206,6 +211,8 @@ def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:
         values = _flat(OmegaConf.to_container(cfg[name], resolve=True))
         unused = _IRRELEVANT.get(name, ())
         settings.update({f"{name}.{key}": value for key, value in values.items() if key not in unused})
+    if not built.audit.refine:  # then an audit changes no training, only what is known of it
+        settings = {key: value for key, value in settings.items() if not key.startswith("audit.")}
     if not built.method.asks_vlm:
         unasked = ("vlm.simulated.", "vlm.decisions", "vlm.min_answer_mass")
         settings = {key: value for key, value in settings.items() if not key.startswith(unasked)}

@@ -29,15 +29,27 @@ def manifest_of(
     folder: RunFolder,
     settings: Mapping[str, Any],
     stored: StoredProgram | StoredSubTasks | None,
-    first: int,
+    first: int | None,
     refinements: int,
 ) -> dict[str, Any]:
-    """What is run, with what, where. Timings in ``result.json`` are those of the last session."""
-    before = (folder.read_json(MANIFEST) or {}) if first else {}
+    """What is run, with what, where. Timings in ``result.json`` are those of the last session of its training.
+
+    Args:
+        built: the run's components.
+        folder: the run's; what an earlier session left there is gone on with.
+        settings: that its numbers depend on.
+        stored: what its judge is made of.
+        first: the step that this session begins at, 0 for a new training; ``None``: the training is over.
+        refinements: how often its program has been refined.
+    """
+    before = (folder.read_json(MANIFEST) or {}) if first != 0 else {}
     now = provenance()
     judged_by = built.method.judged_by(built.vlm)
     program = stored if isinstance(stored, StoredProgram) else None
-    sessions = [*before.get("sessions", []), {"first_step": first, **now}]
+    sessions = [
+        *before.get("sessions", []),
+        {"first_step": built.training.steps if first is None else first, **now},
+    ]
     return {
         "env": built.env.id,
         "method": built.method.name,

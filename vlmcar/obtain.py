@@ -55,7 +55,7 @@ def obtain_program(built: Components, console: Console) -> StoredProgram:
     folder = store.folder(built.env.id, built.vlm.name, ingredients(built, images))
     stored = store.get(folder)
     if stored is not None:
-        _refuse_rejected(stored)
+        refuse_rejected(stored)
         console.say(f"program {stored.program.hash}, accepted earlier: {folder / 'program.py'}")
     else:
 
@@ -106,7 +106,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
             f"{folder} holds no accepted program for these settings; stage=generate makes one, or copy "
             "<results>/programs from where it was made"
         )
-    _refuse_rejected(stored)
+    refuse_rejected(stored)
     verdict = _verdict(built, stored.program)
     for check in verdict.checks:
         about = f"{check.name} ({check.subtask})" if check.subtask else check.name
@@ -238,8 +238,12 @@ def _rejection(folder: Path) -> Path:
     return folder / "rejected.txt"
 
 
-def _refuse_rejected(stored: StoredProgram) -> None:
-    """A program that was accepted, and then did in training what verification had not seen it do."""
+def refuse_rejected(stored: StoredProgram) -> None:
+    """Refuse a program that was accepted, and then did in training what verification had not seen it do.
+
+    Raises:
+        VlmcarError: says which check failed, and how to have another program made.
+    """
     for check in stored.verdict.checks:
         if not check.passed:
             raise VlmcarError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def audit_policy(built: Components, program: Program, model: Any, refinement: in
         built: the run's components.
         program: what the policy learned from.
         model: the policy.
-        refinement: how often the program has been refined: other levels are played each time.
+        refinement: how often the program has been refined: other levels are played each time, where there are others.
 
     Raises:
         ProgramError: the program had no answer.
@@ -39,7 +38,8 @@ def audit_policy(built: Components, program: Program, model: Any, refinement: in
 
     audit = built.audit
     training = built.env.training_seeds
-    levels = list(islice(cycle(training), audit.episodes)) if training else audit.seeds(refinement)
+    # Of a limited set each level once: an interval takes episodes for independent.
+    levels = training[: audit.episodes] if training else audit.seeds(refinement)
     played = policy_trajectories(built.env, model, levels, built.algorithm.samples_actions)
     findings: Findings = audit.look(
         program,

@@ -119,3 +119,17 @@ def test_what_a_run_has_spent_survives_its_new_beginning_and_not_another_run(tmp
     folder.write_json(MANIFEST, {"config_hash": "hash", "settings": {}})
     folder.claim("other", {}, overwrite=True)
     assert folder.read_json(LEDGER) is None
+
+
+def test_looking_at_a_folder_touches_nothing(folder: RunFolder) -> None:
+    folder.append(EVAL, {"steps": 0, "success_rate": 0.5})
+    assert folder.state("abc") == "new"
+    assert folder.state("another") == "other"
+    assert (folder.path / EVAL).exists()
+    folder.save_checkpoint(Model(200))
+    assert folder.state("abc") == "resume"
+    folder.write_json(RESULT, {})
+    assert folder.state("abc") == "complete"
+    (folder.path / MANIFEST).unlink()
+    assert folder.state("abc") == "other"
+    assert RunFolder(folder.path / "nowhere").state("abc") == "new"

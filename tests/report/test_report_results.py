@@ -317,3 +317,11 @@ def test_manifest_needs_all_that_identifies_a_run(run, results):
     path = run(seed=1) / "manifest.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "judge"}))
     assert only_problem(results).reason == "has no 'judge'"
+
+
+def test_only_the_folders_asked_for_are_read(run, tmp_path):
+    wanted, _ = run(seed=0), run(seed=1)
+    (run(seed=2) / "manifest.json").write_text("no json")
+    read = read_runs(tmp_path / "results", only=[wanted])
+    assert read.runs["seed"].tolist() == [0]
+    assert read.problems == ()

@@ -57,7 +57,7 @@ class Generation(ABC):
     max_calls: int | None
     """Turns that are asked, of the VLM or of what was kept of it; ``None``: no limit."""
     max_dollars: float | None
-    """US dollars paid by one command; ``None``: no limit."""
+    """US dollars paid by one search, or one refinement; ``None``: no limit."""
 
     branches = False
     """Whether candidates have conversations of their own, and one without a program stops nothing."""

@@ -65,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _measure_all(envs: Sequence[str], share: float, results: str, file: Path) -> None:
     """Append a row to the file for every program that has none there."""
     rows = _read(file)
-    done = {(row["task"], row["name"]) for row in rows}
+    done = {(row["task"], row["program_hash"]) for row in rows}
     work = [
         (env, entry.name, results)
         for env in envs
         for entry in _entries(env, results, round(TASKS.get(env, _MUTANTS) * share))
-        if (entry.task, entry.name) not in done
+        if (entry.task, entry.program.hash) not in done
     ]
     with ProcessPoolExecutor(PROCESSES) as pool, file.open("a", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, COLUMNS)

@@ -29,7 +29,7 @@ def draw(rows: Sequence[Row], command: str, out: Path) -> None:
         out: the folder.
     """
     with mpl.rc_context(STYLE):
-        save(_figure(rows, command), out, "power")
+        save(_figure(rows, command), out / "power.png")
 
 
 def _figure(rows: Sequence[Row], command: str) -> Figure:

@@ -25,7 +25,7 @@ def page(rows: Sequence[Row], command: str, explained: Mapping[str, str]) -> str
         f"{len(rows)} programs on {len({row['task'] for row in rows})} tasks: {len(right)} right, {len(wrong)} wrong, "
         f"{unclear} left out as unclear. Ground truth labels them, on levels of its own: right, if in at least 99 % of "
         "the episodes no sub-task is done at first, every one counts within a frame of the truth and, in an expert's, "
-        "is not taken back while it is true; wrong, if in at most 95 %. Verification sees no label.",
+        "is answered truly from then on; wrong, if in at most 95 %. Verification sees no label.",
         "No VLM was asked: programs are those of the recordings, some that were written for this corpus, to be right "
         "or to lie (`vlmcar/power/programs`), and what was made of these (`vlmcar/power/mutants.py`). Many a mutant is "
         f"right, and {mistaken} of those written to be right are not. Real programs in the sandbox; "

@@ -22,7 +22,8 @@ TRAIN, EVAL = "train.csv", "eval.csv"
 LEDGER, ANSWERS = "ledger.json", "answers.npz"
 REFINEMENTS = "refinements.json"
 ASIDE = "exploited_"
-_OF_A_TRAINING = (CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
+TRAINED = "trained.json"
+_OF_A_TRAINING = (TRAINED, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
 
 
 class OtherConfig(VlmcarError):
@@ -47,35 +48,49 @@ class RunFolder:
             overwrite: replace a run that was made with other settings.
 
         Returns:
-            ``new``, ``resume`` (a checkpoint is there) or ``complete``.
+            ``new``, ``resume`` (a checkpoint is there), ``trained`` (its training is over) or ``complete``.
 
         Raises:
             OtherConfig: it was made with other settings and ``overwrite`` is false.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        state = self.state(config_hash)
+        if state == "other" and not overwrite:
+            raise OtherConfig(self._what_is_there(settings))
+        if state in ("other", "new"):
+            self.clear(same_run=state == "new" and self.read_json(MANIFEST) is not None)
+            return "new"
+        return state
+
+    def state(self, config_hash: str) -> str:
+        """What a run with these settings would find here; nothing is touched.
+
+        Returns:
+            ``new``, ``resume`` (a checkpoint is there), ``trained`` (its training is over), ``complete``, or ``other``:
+            a run made with other settings, or a result without a manifest.
+        """
+        manifest = self.read_json(MANIFEST)
+        finished = (self.path / RESULT).is_file()
+        if manifest is None:
+            return "other" if finished else "new"
+        if manifest.get("config_hash") != config_hash:
+            return "other"
+        if finished:
+            return "complete"
+        if self.read_json(TRAINED) is not None and (self.path / POLICY).is_file():
+            return "trained"
+        return "new" if self.checkpoint_steps() is None else "resume"
+
+    def _what_is_there(self, settings: Mapping[str, Any]) -> str:
+        """Why a run with these settings cannot have this folder."""
         manifest = self.read_json(MANIFEST)
         if manifest is None:
-            if (self.path / RESULT).is_file() and not overwrite:
-                raise OtherConfig(
-                    f"{self.path} has a result without a manifest; add overwrite=true to replace it"
-                )
-            self.clear()
-            return "new"
-        if manifest.get("config_hash") != config_hash:
-            if not overwrite:
-                differ = _differences(manifest.get("settings", {}), settings)
-                raise OtherConfig(
-                    f"{self.path} holds a run made with other settings ({differ}); add label=<name> for a variant "
-                    "beside it, results=<folder> for another place, or overwrite=true to replace it"
-                )
-            self.clear()
-            return "new"
-        if (self.path / RESULT).is_file():
-            return "complete"
-        if self.checkpoint_steps() is not None:
-            return "resume"
-        self.clear(same_run=True)
-        return "new"
+            return f"{self.path} has a result without a manifest; add overwrite=true to replace it"
+        differ = _differences(manifest.get("settings", {}), settings)
+        return (
+            f"{self.path} holds a run made with other settings ({differ}); add label=<name> for a variant "
+            "beside it, results=<folder> for another place, or overwrite=true to replace it"
+        )
 
     def clear(self, same_run: bool = False) -> None:
         """Remove what an earlier run wrote; ``result.json`` first, so that no half is read as whole.
@@ -98,6 +113,9 @@ class RunFolder:
         for name in (*_OF_A_TRAINING, "program.py", "verdict.json", "conversation.jsonl", "audit.png"):
             if (self.path / name).exists():
                 os.replace(self.path / name, aside / name)
+        for name in ("images", "episodes"):
+            if (self.path / name).is_dir():
+                shutil.copytree(self.path / name, aside / name, dirs_exist_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -84,6 +84,8 @@ class WandB:
         """Close the run; ``None`` marks it as failed."""
         if result is not None:
             self._run.summary.update(json.loads(json.dumps(result)))
+            if (result.get("audit") or {}).get("exploited"):
+                self._run.tags = (*(self._run.tags or ()), "reward exploited")
         self._run.finish(exit_code=0 if result is not None else 1)
 
     def _mode(self) -> Any:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from vlmcar.report.agreement import FILE as AGREEMENT
 from vlmcar.report.agreement import read_agreement, read_agreement_csv
 from vlmcar.report.exploited import exploited_runs
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
 from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
-from vlmcar.report.results import Results, read_csv, read_runs, write_csv
+from vlmcar.report.results import Results, read_csv, read_runs, runs_root, write_csv
+from vlmcar.report.site import INDEX, write_site
 from vlmcar.report.tables import plain, readable, summary
 from vlmcar.types import VlmcarError
 
@@ -35,23 +38,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
-    report = options.out / "report.md"
-    options.out.mkdir(parents=True, exist_ok=True)
-    if results.runs.empty:
-        report.write_text(page(results, results.runs, {}, [], agreement, command), encoding="utf-8")
-        print("\n".join([*_left_out(results), WHAT_TO_RUN]))
-        return 0
-    table = summary(results.runs)
-    write_csv(results, options.out)
-    table.to_csv(options.out / "table.csv", index=False)
-    if not agreement.empty:
-        agreement.to_csv(options.out / AGREEMENT, index=False)
-    figures = learning_curves(without_grids(results), command, options.out)
-    accuracy = judge_accuracy(results, command, options.out)
-    report.write_text(page(results, table, figures, accuracy, agreement, command), encoding="utf-8")
-    print(plain(readable(table)))
-    print("\n".join(["", *_remarks(results), f"Report: {report}"]))
+    root = None if options.from_csv else runs_root(options.results)
+    print(write_report(results, agreement, root, command, options.out))
     return 0
+
+
+def write_report(
+    results: Results, agreement: pd.DataFrame, root: Path | None, command: str, out: Path
+) -> str:
+    """Writes ``index.html``, ``report.md``, their figures and csv files into the folder `out`.
+
+    Args:
+        root: where the runs' ``folder`` begins; ``None``: there are no run folders.
+        command: what makes them, for the page and the figures.
+
+    Returns:
+        What a terminal should show of it.
+    """
+    report = out / "report.md"
+    out.mkdir(parents=True, exist_ok=True)
+    if results.runs.empty:
+        text = page(results, results.runs, {}, [], agreement, command)
+        report.write_text(text, encoding="utf-8")
+        write_site(text, results, root, out, command)
+        return "\n".join([*_left_out(results), WHAT_TO_RUN])
+    table = summary(results.runs)
+    write_csv(results, out)
+    table.to_csv(out / "table.csv", index=False)
+    if not agreement.empty:
+        agreement.to_csv(out / AGREEMENT, index=False)
+    figures = learning_curves(without_grids(results), command, out)
+    accuracy = judge_accuracy(results, command, out)
+    text = page(results, table, figures, accuracy, agreement, command)
+    report.write_text(text, encoding="utf-8")
+    not_shown = write_site(text, results, root, out, command)
+    lines = [f"Not shown: {problem.path} {problem.reason}" for problem in not_shown]
+    return "\n".join(
+        [plain(readable(table)), "", *_remarks(results), *lines, f"Report: {out / INDEX} and {report}"]
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -57,20 +57,17 @@ def canvas(width: float, height: float, footer: Iterable[str]) -> Figure:
     return figure
 
 
-def save(figure: Figure, folder: Path, name: str) -> Path:
-    """Writes ``<name>.png``, ``.svg`` and ``.pdf``: the same figure gives the same bytes.
+def png_path(folder: Path, name: str) -> Path:
+    """Where a figure of that name goes; characters that do not belong in a file name become ``_``."""
+    return folder / (re.sub(r"[^\w.-]", "_", name) + ".png")
 
-    Args:
-        name: without suffix; characters that do not belong in a file name become ``_``.
 
-    Returns:
-        The path of the PNG.
-    """
-    png, *others = (folder / (re.sub(r"[^\w.-]", "_", name) + suffix) for suffix in _METADATA)
+def save(figure: Figure, path: Path) -> Path:
+    """Writes the figure as PNG, at `path`, and beside it as SVG and PDF: the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
-        for path in (png, *others):
-            figure.savefig(path, dpi=DPI, metadata=_METADATA[path.suffix])
-    return png
+        for suffix, metadata in _METADATA.items():
+            figure.savefig(path.with_suffix(suffix), dpi=DPI, metadata=metadata)
+    return path
 
 
 def _wrap(lines: Iterable[str], width: float) -> list[str]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, save
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, png_path, save
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES, Curve, learning_curve
 from vlmcar.report.tables import one_line, steps_text
@@ -38,6 +38,8 @@ OTHER_LINES: list[Style] = ["-", "-.", ":"]
 class Line(NamedTuple):
     colour: str
     style: Style
+    marker: str | None = None
+    """On every value of a curve, drawn open."""
 
 
 class Room(NamedTuple):
@@ -77,9 +79,14 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     for env, drawn in figures.items():
         name = f"learning_curves_{env}" if env else "learning_curves"
         text = footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
-        with mpl.rc_context(STYLE):
-            paths[env] = save(draw(drawn, lines, text), out, name)
+        paths[env] = draw_into(png_path(out, name), drawn, lines, text)
     return paths
+
+
+def draw_into(path: Path, panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Path:
+    """`draw` and `save` as the PNG `path`, and what lies beside it."""
+    with mpl.rc_context(STYLE):
+        return save(draw(panels, lines, text), path)
 
 
 def curves_of(evaluations: pd.DataFrame, measure: str = "success_rate") -> dict[str, Curve]:
@@ -238,8 +245,8 @@ def _draw_panel(axes: Axes, panel: Panel, lines: Mapping[str, Line], legend_colu
     axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: steps_text(steps)))
     axes.set_xlabel("environment steps")
     handles = [
-        Line2D([], [], color=lines[series].colour, linestyle=lines[series].style, linewidth=2.2)
-        for series in panel.labels
+        Line2D([], [], color=line.colour, linestyle=line.style, linewidth=2.2, **_marked(line.marker))
+        for line in map(lines.__getitem__, panel.labels)
     ]
     # The legend stands above the axes, so it can never hide a curve; its title is the panel's.
     axes.legend(
@@ -268,8 +275,12 @@ def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
     padded = np.pad(partial, 1)
     # With their neighbours, so that a dashed piece begins where the solid one ends.
     dashed = padded[:-2] | partial | padded[2:]
-    marker = "o" if len(curve.steps) == 1 else None  # a line of one point would be invisible
-    common: dict[str, Any] = {"color": line.colour, "linewidth": 1.6, "marker": marker, "markersize": 4}
+    alone = {"marker": "o", "markersize": 4} if len(curve.steps) == 1 else {}  # its line would be invisible
+    common: dict[str, Any] = {"color": line.colour, "linewidth": 1.6, **alone, **_marked(line.marker)}
     common["zorder"] = 2 + layer + 100 * (line.style == ":")  # dots leave to be seen what they lie on
     axes.plot(curve.steps, np.where(partial, np.nan, curve.iqm), line.style, **common)
     axes.plot(curve.steps, np.where(dashed, curve.iqm, np.nan), "--", **common)
+
+
+def _marked(marker: str | None) -> dict[str, Any]:
+    return {"marker": marker, "markersize": 4, "markerfacecolor": "white"} if marker else {}

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, save
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, png_path, save
 from vlmcar.report.figures import METHOD_COLOURS, commands_text, interval_text, vlm_text
 from vlmcar.report.results import Results, in_order
 from vlmcar.report.statistics import iqm, stratified_bootstrap
@@ -58,7 +58,7 @@ def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
         others = others[others["algorithm"].isin(runs["algorithm"])]
         with mpl.rc_context(STYLE):
             figure = draw(env, method, runs, others, mean_success(results), command)
-            paths.append(save(figure, out, f"judge_accuracy_{env}_{method}"))
+            paths.append(save(figure, png_path(out, f"judge_accuracy_{env}_{method}")))
     return paths
 
 

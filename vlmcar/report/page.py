@@ -69,6 +69,12 @@ def mixed_settings(results: Results) -> list[str]:
             sentences.append(f"Runs of {series} on {env} had different judges: {', '.join(judges)}.")
         if len(programs := distinct(group["program_hash"])) > 1:
             sentences.append(f"Runs of {series} on {env} used different programs: {', '.join(programs)}.")
+        if len(again := group[group["refinements"] > 0]["seed"]):
+            sentences.append(
+                f"Runs of {series} on {env} with seed {', '.join(map(str, again))} were trained again on a refined "
+                "program, after their reward was exploited: the curve is the last training's; earlier steps are not in "
+                "it."
+            )
         if len(commits := distinct(group["commit"])) > 1:
             listed = ", ".join(commit[:10] for commit in commits)
             sentences.append(f"Runs of {series} on {env} were made by different code: commits {listed}.")
@@ -162,8 +168,9 @@ def _warnings(results: Results) -> list[str]:
 
 def _failed_programs(results: Results) -> list[str]:
     introduction = (
-        "The program of these runs crashed, timed out or answered wrongly while the agent was learning from it, which "
-        "ended the run. Results of other runs with the same program are to be doubted:"
+        "The program of these runs crashed, timed out or answered wrongly while the agent was learning from it, "
+        "which ended the run, or on the trained policy's episodes. Other runs with the same program are to be "
+        "doubted:"
     )
     return _list("Programs that failed in training", introduction, failed_programs(results))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,14 +131,20 @@ class Results:
     """Where the frames come from when they were not read from run folders."""
 
 
-def read_runs(results: Path) -> Results:
-    """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder."""
-    root = results / "runs" if (results / "runs").is_dir() else results
+def read_runs(results: Path, only: Collection[Path] | None = None) -> Results:
+    """Reads every run folder under `results`/runs, or under `results` itself if it has no such folder.
+
+    Args:
+        only: leave out every folder that is not among these; ``None``: read all.
+    """
+    root = runs_root(results)
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
     evaluations: list[pd.DataFrame] = []
     ledger: list[dict[str, Any]] = []
     problems = []
     for folder in _run_folders(root):
+        if only is not None and folder not in only:
+            continue
         try:
             run, rows, spent = _read_run(folder, root)
         except Unreadable as error:
@@ -157,6 +163,11 @@ def read_runs(results: Path) -> Results:
     return _results(
         table, identities.reset_index(drop=True).join(numbers), _frame(ledger, LEDGER_COLUMNS), problems
     )
+
+
+def runs_root(results: Path) -> Path:
+    """Where the ``folder`` of every run begins."""
+    return results / "runs" if (results / "runs").is_dir() else results
 
 
 def write_csv(results: Results, folder: Path) -> None:

@@ -13,8 +13,8 @@ def policy_trajectories(
 ) -> Iterator[Trajectory]:
     """The policy's episodes on the levels of ``seeds``, with the frames that a judge would see.
 
-    All are played side by side, and then replayed one by one. Drawn actions come from a generator that is seeded here
-    and put back afterwards: the same policy plays the same episodes.
+    All are played side by side, and then replayed one by one. Drawn actions come from a generator that is seeded here:
+    the same policy plays the same episodes. On a CPU the generator is put back afterwards.
     """
     import numpy as np
     import torch

@@ -30,6 +30,8 @@ class Episode:
     """The reward over the episode, undiscounted."""
     error: ProgramError | None = None
     error_frame: int | None = None
+    paid: NDArray[np.float64] | None = None
+    """(steps + 1,): the reward for getting to each frame, 0 for the first; ``None``: there was an error."""
 
     @property
     def complete(self) -> bool:
@@ -107,14 +109,15 @@ def judge_episode(judge: Judge, trajectory: Kept, reward: Any, env_reward: float
         return Episode(trajectory, nothing, (False,) * judge.num_subtasks, None, 0.0, error, error.index)
     payment = reward.start(1, judge.num_subtasks)
     payment.reset(np.ones(1, np.bool_), progress[:1])
-    returned = env_reward * float(trajectory.trajectory.rewards.sum())
+    paid = np.zeros(len(frames))
+    paid[1:] = env_reward * trajectory.trajectory.rewards
     newly_done = done_in_order(progress)
     for t in range(1, len(frames)):
         terminated = np.array([trajectory.success and t == len(frames) - 1])
-        returned += float(payment.step(progress[t : t + 1], newly_done[t : t + 1], terminated)[0])
+        paid[t] += float(payment.step(progress[t : t + 1], newly_done[t : t + 1], terminated)[0])
     done_at = [int(column.argmax()) if column.any() else None for column in newly_done.T]
     done_at_start = tuple(bool(p >= 1.0) for p in progress[0])
-    return Episode(trajectory, tuple(done_at), done_at_start, progress, returned)
+    return Episode(trajectory, tuple(done_at), done_at_start, progress, float(paid.sum()), paid=paid)
 
 
 def done_in_order(progress: NDArray[np.float32]) -> NDArray[np.bool_]:
