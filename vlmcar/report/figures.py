@@ -131,8 +131,17 @@ def footer(runs: pd.DataFrame, panels: Iterable[Panel], command: str) -> list[st
         gaps.append(f"{unfinished} unfinished run{'s' * (unfinished > 1)} drawn as far as available.")
     if any((curve.num_runs < curve.num_runs.max()).any() for curve in curves):
         gaps.append("Dashed: not all seeds have data there.")
-    lines = [f"VLM: {vlm_text(runs)}.", f"Judge: {judge_text(runs)}.", f"{seeds} {interval_text(counts)}"]
-    return [*lines, " ".join(gaps), f"Runs: {commands_text(runs)}. Drawn by: {command}"]
+    return about(runs, [f"{seeds} {interval_text(counts)}", " ".join(gaps)], command)
+
+
+def about(runs: pd.DataFrame, lines: Iterable[str], command: str) -> list[str]:
+    """A footer: VLM and judge of the runs that are shown, the figure's own lines, and the commands."""
+    return [
+        f"VLM: {vlm_text(runs)}.",
+        f"Judge: {judge_text(runs)}.",
+        *lines,
+        f"Runs: {commands_text(runs)}. Drawn by: {command}",
+    ]
 
 
 def commands_text(runs: pd.DataFrame) -> str:
