@@ -259,8 +259,8 @@ def _sources(runs: pd.DataFrame) -> list[str]:
         f"- Code: {', '.join(distinct(commits + dirty))}",
         f"- Machines: {', '.join(distinct(runs['machine'])) or 'not stated'}",
         f"- Resumed runs: {int((runs['resumed'] > 0).sum())}",
-        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`; tables as "
-        "shown: `*.md` and `*.tex`",
+        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`; tables "
+        "as shown: `*.md` and `*.tex`",
         f"- Made the runs: {_count(len(commands), 'command')}",
         *(f"  - `{command}`" for command in commands[:MOST_COMMANDS]),
     ]
