@@ -10,7 +10,6 @@ import pytest
 from tests.report.conftest import write_run
 from vlmcar.report.__main__ import main
 from vlmcar.report.latex import escape, latex
-from vlmcar.report.ledger import USAGE
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def curves_of(evaluations: pd.DataFrame, measure: str = "success_rate") -> dict[
     """`measure` over steps of each series of one environment that has it."""
     evaluations = evaluations.dropna(subset=measure)
     curves = {}
-    for series in in_order(evaluations["series"]):
+    for series in in_order(evaluations["series"].unique()):
         runs = evaluations[evaluations["series"] == series].groupby("seed")
         curves[series] = learning_curve(
             [(run["steps"].to_numpy(), run[measure].to_numpy()) for _, run in runs]

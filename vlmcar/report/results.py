@@ -240,12 +240,12 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], pd.DataFrame, l
     if run["finished"]:
         result, spent = _read_result(folder / "result.json", manifest)
         run |= result
-    rows = _read_evaluations(folder / "eval.csv") if (folder / "eval.csv").exists() else []
-    if run["finished"] and not rows:
-        raise Unreadable(folder / "eval.csv", "holds no evaluation although the run is finished")
+    path = folder / "eval.csv"
+    evaluations = _read_evaluations(path) if path.exists() else _frame([], NUMBER_COLUMNS)
+    if run["finished"] and evaluations.empty:
+        raise Unreadable(path, "holds no evaluation although the run is finished")
     identity = {name: run[name] for name in IDENTITY}
-    # A frame at once: a million rows as dicts would take a gigabyte.
-    return run, _frame(rows, NUMBER_COLUMNS), [identity | row for row in spent]
+    return run, evaluations, [identity | row for row in spent]
 
 
 def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -291,8 +291,8 @@ def _read_fields(path: Path, fields: Mapping[str, tuple[type, ...]]) -> dict[str
     return content
 
 
-def _read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """Rows of one ``eval.csv``, in increasing steps. A file that ends inside a line is not trusted at all."""
+def _read_evaluations(path: Path) -> pd.DataFrame:
+    """One ``eval.csv``, in increasing steps. A file that ends inside a line is not trusted at all."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -302,21 +302,25 @@ def _read_evaluations(path: Path) -> list[dict[str, Any]]:
     header, *lines = list(csv.reader(text.splitlines())) or [[]]
     if missing := [name for name in ["steps", *MEASURES] if name not in header]:
         raise Unreadable(path, f"has no column {', '.join(missing)}")
-    measures = [name for name in [*MEASURES, "train_success_rate"] if name in header]
-    rows: list[dict[str, Any]] = []
+    names = [name for name in NUMBER_COLUMNS if name in header]
+    first, *places = [header.index(name) for name in names]
+    rates = [place for place, name in enumerate(names) if name.endswith("success_rate")]
+    rows: list[list[float]] = []
     for number, line in enumerate(lines, start=2):
         try:
-            fields = dict(zip(header, line, strict=True))
-            row = {"steps": int(fields["steps"])} | {name: float(fields[name]) for name in measures}
+            if len(line) != len(header):
+                raise ValueError("more or fewer values than columns")
+            row = [int(line[first]), *[float(line[place]) for place in places]]
         except ValueError as error:
             raise Unreadable(path, f"line {number} is not an evaluation: {','.join(line)!r}") from error
-        for name in ("success_rate", "train_success_rate"):
-            if name in row and not 0 <= row[name] <= 1:
-                raise Unreadable(path, f"line {number}: {name} is {row[name]}, outside 0 to 1")
-        if rows and row["steps"] <= rows[-1]["steps"]:
-            raise Unreadable(path, f"line {number}: steps go from {rows[-1]['steps']} to {row['steps']}")
+        for place in rates:
+            if not 0 <= row[place] <= 1:
+                raise Unreadable(path, f"line {number}: {names[place]} is {row[place]}, outside 0 to 1")
+        if rows and row[0] <= rows[-1][0]:
+            raise Unreadable(path, f"line {number}: steps go from {rows[-1][0]} to {row[0]}")
         rows.append(row)
-    return rows
+    frame = pd.DataFrame(np.array(rows, dtype=np.float64).reshape(-1, len(names)), columns=names)
+    return frame.reindex(columns=list(NUMBER_COLUMNS)).astype(NUMBER_COLUMNS)
 
 
 def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
