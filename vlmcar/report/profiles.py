@@ -150,15 +150,17 @@ def _draw_panel(
         fraction, low, high = (
             np.append(v[:-1], v[-2]) for v in (profile.fraction, profile.low, profile.high)
         )
-        order = 2 + layer + 100 * (line.style == ":")  # dots leave to be seen what they lie on
+        dotted = line.style == ":"  # it leaves to be seen what it lies on
+        # Wider from layer to layer down, so that equal profiles are all to be seen.
+        under = 0 if dotted else len(group.series) - 1 - layer
         axes.plot(
             profile.thresholds,
             fraction,
             line.style,
             color=line.colour,
-            linewidth=1.6,
+            linewidth=min(1.6 + 0.7 * under, 3.7),
             drawstyle="steps-post",
-            zorder=order,
+            zorder=2 + layer + 100 * dotted,
         )
         axes.fill_between(
             profile.thresholds, low, high, step="post", color=line.colour, alpha=0.16, linewidth=0, zorder=1
