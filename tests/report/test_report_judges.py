@@ -10,8 +10,9 @@ import pytest
 
 from tests.report.conftest import write_run
 from vlmcar.report.__main__ import main
+from vlmcar.report.canvas import STYLE
 from vlmcar.report.costs import duration, ledger_section
-from vlmcar.report.figures import METHOD_COLOURS, STYLE, line_of
+from vlmcar.report.figures import METHOD_COLOURS, line_of
 from vlmcar.report.judge_accuracy import draw, grids, mean_success, without_grids
 from vlmcar.report.results import read_csv, read_runs
 

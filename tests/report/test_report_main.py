@@ -1,5 +1,6 @@
 """The whole command: files it writes, what they say, and what it does without runs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from vlmcar.report.__main__ import main
-from vlmcar.report.figures import METHOD_COLOURS, STYLE, draw, footer, line_of, panels_of
+from vlmcar.report.canvas import STYLE
+from vlmcar.report.figures import METHOD_COLOURS, draw, footer, line_of, panels_of
 from vlmcar.report.results import read_runs
 
 
@@ -60,18 +62,16 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
     (run(seed=3) / "eval.csv").write_text("steps\n")
     text = report()
     out = tmp_path / "report"
-    assert sorted(path.name for path in out.iterdir()) == [
-        "evaluations.csv",
-        "index.html",
-        "learning_curves.png",
-        "learning_curves.svg",
-        "learning_curves_minigrid-doorkey_8x8.png",
-        "learning_curves_minigrid-doorkey_8x8.svg",
-        "ledger.csv",
-        "report.md",
-        "runs.csv",
-        "table.csv",
-    ]
+    figures = ["learning_curves", "learning_curves_minigrid-doorkey_8x8"]
+    figures += ["performance_profiles", "probability_of_improvement"]
+    files = {"report.md", "index.html", "runs.csv", "evaluations.csv", "ledger.csv"}
+    files |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg", "pdf")}
+    files |= {
+        f"{name}.{kind}"
+        for name in ("table", "success", "probability_of_improvement")
+        for kind in ("csv", "md", "tex")
+    }
+    assert {path.name for path in out.iterdir()} == files
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings[:4] == ["## What was compared", "## Unfinished runs", "## Left out", "## Table"]
     assert r"written by hand \| replayed from a file" in text  # a "|" or a line break would break the table
@@ -82,8 +82,9 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
 
     shutil.rmtree(tmp_path / "results")
     again = report("--from-csv", str(out), out="again")
-    assert (tmp_path / "again" / "table.csv").read_bytes() == (out / "table.csv").read_bytes()
-    assert (tmp_path / "again" / "runs.csv").read_bytes() == (out / "runs.csv").read_bytes()
+    for name in sorted(files):
+        if name.endswith((".csv", ".tex", ".md")) and name != "report.md":
+            assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
     assert again.split("## Table")[1] == text.split("## Table")[1]
     assert f"Redrawn from the csv files in `{out}`" in again
 
@@ -147,10 +148,36 @@ def test_images(run, report, tmp_path):
     assert (pixels[0] == 255).all()  # light background
     blue = [int(METHOD_COLOURS["vlmcar"][i : i + 2], 16) for i in (1, 3, 5)]
     assert (pixels == blue).all(axis=-1).sum() > 1000
-    svg = (tmp_path / "report" / "learning_curves.svg").read_bytes()
-    assert svg.startswith(b"<?xml")
+
+
+def test_a_redrawn_figure_is_no_change_and_holds_its_fonts(run, report, tmp_path):
+    for seed in range(2):
+        run(seed=seed, success=(0.0, 0.5, 1.0 - 0.1 * seed))
+        run(seed=seed, method="sparse", success=(0.0, 0.1, 0.2))
     report()
-    assert (tmp_path / "report" / "learning_curves.svg").read_bytes() == svg  # a redrawn figure is no change
+    out = tmp_path / "report"
+    before = {
+        path.name: path.read_bytes() for path in out.iterdir() if path.suffix in (".png", ".svg", ".pdf")
+    }
+    assert len(before) == 12
+    for path in out.iterdir():
+        path.unlink()
+    # In another process, a second later, with other hashes: nothing of these may be in the files.
+    arguments = ["--results", str(tmp_path / "results"), "--out", str(out)]
+    subprocess.run(
+        [sys.executable, "-m", "vlmcar.report", *arguments],
+        env=os.environ | {"PYTHONHASHSEED": "1"},
+        check=True,
+        capture_output=True,
+    )
+    for name, content in before.items():
+        assert (out / name).read_bytes() == content, name
+    for name in ("learning_curves.pdf", "performance_profiles.pdf"):
+        assert b"/FontFile2" in before[name]  # TrueType, embedded
+        assert b"/Type3" not in before[name]
+        assert b"CreationDate" not in before[name]
+    assert before["learning_curves.svg"].startswith(b"<?xml")
+    assert b"<dc:date>" not in before["learning_curves.svg"]
 
 
 def test_one_seed_of_one_method_says_so(run, report):

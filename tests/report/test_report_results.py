@@ -60,7 +60,7 @@ def test_table_values(run, results):
         "method": "vlmcar",
         "seeds": "3",
         "final success": "0.90 [0.80, 1.00]",
-        "steps to 90 %": "20k",  # of 10k, 20k and never
+        "steps to 90 %": "20k [10k, > 20k]",  # of 10k, 20k and never: 7 of 27 resamples have two of one
         "reached 90 %": "2 of 3",
         "steps per second": "1,401",
         "VLM calls": "3",
@@ -68,9 +68,11 @@ def test_table_values(run, results):
         "sandbox": "seccomp+landlock",
         "unfinished runs": "1",
     }
-    assert (sparse["steps to 90 %"], sparse["reached 90 %"]) == ("> 20k", "1 of 3")
+    assert (sparse["steps to 90 %"], sparse["reached 90 %"]) == ("> 20k [20k, > 20k]", "1 of 3")
     assert (sparse["VLM calls"], sparse["program attempts"], sparse["sandbox"]) == ("0", "–", "–")
+    bounds = ["steps_to_90_low", "steps_to_90_low_censored", "steps_to_90_high", "steps_to_90_high_censored"]
     assert table["steps_to_90_censored"].tolist() == [False, True]
+    assert table[bounds].to_numpy().tolist() == [[10_000, False, 20_000, True], [20_000, False, 20_000, True]]
 
 
 def test_success_on_training_levels(run, results):
@@ -94,7 +96,7 @@ def test_success_on_training_levels(run, results):
     ]
     assert [[row[name] for name in names] for row in rows] == [
         ["1.00 (one seed)", "20k", "–", "–"],
-        ["0.45 [0.40, 0.50]", "> 20k", "0.90 [0.85, 0.95]", "> 20k"],
+        ["0.45 [0.40, 0.50]", "> 20k", "0.90 [0.85, 0.95]", "> 20k [10k, > 20k]"],
         ["1.00 (one seed)", "20k", "0.20 (one seed)", "> 20k"],
     ]
     numbers = table[[f"final_train_success{bound}" for bound in ("", "_low", "_high")]].to_numpy()

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from vlmcar.report.statistics import align, censored_median, iqm, learning_curve, stratified_bootstrap
+from vlmcar.report.statistics import (
+    align,
+    censored_median,
+    censored_median_interval,
+    iqm,
+    learning_curve,
+    resample_counts,
+    stratified_bootstrap,
+)
 
 
 def column(*values):
@@ -53,6 +61,26 @@ def test_bootstrap_never_moves_a_run_to_another_task():
     assert pooled.low < 0.5 < pooled.high
 
 
+@pytest.mark.parametrize("num_runs", [2, 3, 4, 7, 20])
+def test_bootstrap_is_that_of_sorted_resamples(num_runs):
+    # With ties, as success rates have, and none of them 0, whose weight would not matter.
+    scores = np.random.default_rng(5).integers(1, 5, num_runs) / 4
+    rows = np.random.default_rng(0).integers(num_runs, size=(2000, num_runs))
+    resampled = trim_mean(scores[rows], 0.25, axis=1)
+    expected = np.quantile(resampled, [0.025, 0.975])
+    np.testing.assert_allclose(stratified_bootstrap(column(*scores)), expected, atol=1e-12)
+    steps = np.array([0, 10])
+    curve = learning_curve([(steps, np.array([0.0, score])) for score in scores])
+    np.testing.assert_allclose([curve.low, curve.high], np.transpose([[0, 0], expected]), atol=1e-12)
+
+
+def test_counts_are_of_draws_with_replacement():
+    counts = resample_counts(3, np.random.default_rng(0), num_resamples=4000)
+    assert counts.shape == (3, 4000)
+    assert (counts.sum(axis=0) == 3).all()
+    assert (counts.max(axis=0) == 3).mean() == pytest.approx(3 / 27, abs=0.02)
+
+
 def test_one_run_has_no_interval():
     assert np.isnan(stratified_bootstrap(column(0.7))).all()
 
@@ -74,6 +102,42 @@ def test_censored_median(reached_at, steps, censored, reached):
 
 def test_censored_median_names_the_smallest_budget_that_was_not_enough():
     assert censored_median([50, np.nan, np.nan], [100, 900, 400]).steps == 400
+
+
+@pytest.mark.parametrize(
+    ("reached_at", "low", "high"),
+    [
+        ([100, 200, 300], (100, False), (300, False)),  # 7 of 27 resamples have two or three of the least
+        ([100, 200, np.nan], (100, False), (500, True)),
+        ([100, np.nan, np.nan], (100, False), (500, True)),
+        ([np.nan, np.nan, np.nan], (500, True), (500, True)),
+        ([100] * 20 + [np.nan], (100, False), (100, False)),  # 11 of 21 the one that never did: hardly ever
+    ],
+)
+@pytest.mark.filterwarnings("error")  # an interpolation between two that never did would be no number
+def test_interval_of_the_censored_median(reached_at, low, high):
+    assert censored_median_interval(reached_at, [500] * len(reached_at)) == (low, high)
+
+
+def test_interval_of_the_censored_median_names_the_smallest_budget_that_was_not_enough():
+    _, high = censored_median_interval([50, np.nan, np.nan], [100, 900, 400])
+    assert high == (400, True)
+
+
+def test_interval_of_the_median_holds_the_truth_about_as_often_as_it_says():
+    generator = np.random.default_rng(6)
+    held = []
+    for _ in range(200):
+        at = generator.exponential(100, 25)  # its median: 100 ln 2; some end before they are there
+        low, high = censored_median_interval(np.where(at < 120, at, np.nan), [120] * 25)
+        held.append(low.steps < 100 * np.log(2) and (high.censored or 100 * np.log(2) < high.steps))
+    assert 0.88 <= np.mean(held) <= 0.99
+
+
+@pytest.mark.parametrize("reached_at", [[], [100], [np.nan]])
+def test_fewer_than_two_runs_have_no_interval_of_the_median(reached_at):
+    low, high = censored_median_interval(reached_at, [500] * len(reached_at))
+    assert np.isnan([low.steps, high.steps]).all()
 
 
 def test_censored_median_of_nothing():

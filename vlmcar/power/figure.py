@@ -1,28 +1,17 @@
-"""``power.png`` and ``power.svg``: both rules on the same programs, task by task."""
+"""``power.png``: both rules on the same programs, task by task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from scipy.stats import binomtest
 
 from vlmcar.power.table import RULES, Row, of
-from vlmcar.report.figures import (
-    DPI,
-    FOOTER_MARGIN,
-    FOOTER_SIZE,
-    LEGEND_SIZE,
-    LINE_SPACING,
-    STYLE,
-    TITLE_SIZE,
-    wrap,
-)
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, save
 
 WIDTH, ROW, MARGINS = 7.6, 0.42, 1.25
 """Inches: of the figure, of a task, and of title, legend and axis together."""
@@ -32,7 +21,7 @@ ALL = "all tasks"
 
 
 def draw(rows: Sequence[Row], command: str, out: Path) -> None:
-    """Write the figure into a folder, as PNG and SVG.
+    """Write the figure into a folder, as PNG, SVG and PDF.
 
     Args:
         rows: of ``programs.csv``.
@@ -40,18 +29,12 @@ def draw(rows: Sequence[Row], command: str, out: Path) -> None:
         out: the folder.
     """
     with mpl.rc_context(STYLE):
-        figure = _figure(rows, command)
-        figure.savefig(out / "power.png", dpi=DPI)
-        figure.savefig(out / "power.svg", metadata={"Date": None})
+        save(_figure(rows, command), out / "power.png")
 
 
 def _figure(rows: Sequence[Row], command: str) -> Figure:
     tasks = [*sorted({row["task"] for row in rows}), ALL]
-    text = wrap(_footer(rows, command), WIDTH)
-    below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
-    height = ROW * len(tasks) + MARGINS + below
-    layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), w_pad=0.1, h_pad=0.08)
-    figure = Figure(figsize=(WIDTH, height), layout=layout)
+    figure = canvas(WIDTH, ROW * len(tasks) + MARGINS, _footer(rows, command))
     panels: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
     for axes, label, title in zip(
         panels, ("wrong", "right"), ("wrong programs rejected", "right programs accepted"), strict=True
@@ -70,8 +53,6 @@ def _figure(rows: Sequence[Row], command: str) -> Figure:
         fontsize=LEGEND_SIZE,
         frameon=False,
     )
-    small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
-    figure.text(0.1 / WIDTH, FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""``python -m vlmcar.report``: reads run folders, writes ``report.md``, its figures and its csv files."""
+"""``python -m vlmcar.report``: reads run folders, writes ``report.md``, its figures and its tables."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlmcar.report.agreement import FILE as AGREEMENT
-from vlmcar.report.agreement import read_agreement, read_agreement_csv
-from vlmcar.report.exploited import exploited_runs
+from vlmcar.report.agreement import agreement_cells, read_agreement, read_agreement_csv
+from vlmcar.report.costs import ledger_cells
+from vlmcar.report.exploited import audit_cells, audit_table, exploited_runs
 from vlmcar.report.figures import learning_curves
 from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
 from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
+from vlmcar.report.profiles import compared
 from vlmcar.report.results import Results, read_csv, read_runs, runs_root, write_csv
 from vlmcar.report.site import INDEX, write_site
-from vlmcar.report.tables import plain, readable, summary
+from vlmcar.report.tables import plain, readable, success, summary, write_table
 from vlmcar.types import VlmcarError
 
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def write_report(
     results: Results, agreement: pd.DataFrame, root: Path | None, command: str, out: Path
 ) -> str:
-    """Writes ``index.html``, ``report.md``, their figures and csv files into the folder `out`.
+    """Writes ``index.html``, ``report.md``, their figures and tables into the folder `out`.
 
     Args:
         root: where the runs' ``folder`` begins; ``None``: there are no run folders.
@@ -58,24 +59,36 @@ def write_report(
     report = out / "report.md"
     out.mkdir(parents=True, exist_ok=True)
     if results.runs.empty:
-        text = page(results, results.runs, {}, [], agreement, command)
+        text = page(results, results.runs, {}, {}, [], agreement, command)
         report.write_text(text, encoding="utf-8")
         write_site(text, results, root, out, command)
         return "\n".join([*_left_out(results), WHAT_TO_RUN])
     table = summary(results.runs)
     write_csv(results, out)
-    table.to_csv(out / "table.csv", index=False)
-    if not agreement.empty:
-        agreement.to_csv(out / AGREEMENT, index=False)
-    figures = learning_curves(without_grids(results), command, out)
+    _write_tables(results, table, agreement, out)
+    curves = without_grids(results)
+    figures = learning_curves(curves, command, out)
+    comparisons = compared(curves.runs, command, out)
     accuracy = judge_accuracy(results, command, out)
-    text = page(results, table, figures, accuracy, agreement, command)
+    text = page(results, table, figures, comparisons, accuracy, agreement, command)
     report.write_text(text, encoding="utf-8")
     not_shown = write_site(text, results, root, out, command)
     lines = [f"Not shown: {problem.path} {problem.reason}" for problem in not_shown]
     return "\n".join(
         [plain(readable(table)), "", *_remarks(results), *lines, f"Report: {out / INDEX} and {report}"]
     )
+
+
+def _write_tables(results: Results, table: pd.DataFrame, agreement: pd.DataFrame, out: Path) -> None:
+    """Every table of the page that has rows, as csv, markdown and LaTeX."""
+    write_table(out, "table", readable(table), table)
+    write_table(out, "success", *success(table))
+    if not results.ledger.empty:
+        write_table(out, "ledger", ledger_cells(results.ledger))  # its numbers: `write_csv`
+    if not (audit := audit_table(results.runs)).empty:
+        write_table(out, "audit", audit_cells(audit), audit)
+    if not agreement.empty:
+        write_table(out, "agreement", agreement_cells(agreement), agreement)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("results/report"),
         metavar="DIR",
-        help="where report.md, the figures (png, svg) and csv files go (default: results/report)",
+        help="where report.md, the figures (png, svg, pdf) and the tables (csv, md, tex) go (default: results/report)",
     )
     parser.add_argument(
         "--from-csv",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vlmcar.report.results import Problem
-from vlmcar.report.tables import NOTHING, markdown
+from vlmcar.report.tables import NOTHING, markdown_of
 from vlmcar.types import VlmcarError
 
 FILE = "agreement.csv"
@@ -50,14 +50,19 @@ def read_agreement_csv(folder: Path) -> pd.DataFrame:
         raise VlmcarError(f"{path} cannot be read: {error}") from None
 
 
-def agreement_section(table: pd.DataFrame) -> list[str]:
-    """Markdown: a row per sub-task, a column per kind of trajectory; nothing without measurements."""
-    if table.empty:
-        return []
+def agreement_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """As text: a row per sub-task, a column per kind of trajectory."""
     rows = []
     for (env, subtask, truth), group in table.groupby(["env", "subtask", "truth"], sort=False):
         cells = {row.trajectories: _cell(row) for row in group.itertuples()}
         rows.append([env, subtask, truth, *(cells.get(kind, NOTHING) for kind in KINDS)])
+    return pd.DataFrame(rows, columns=["environment", "sub-task", "ground truth", *KINDS])
+
+
+def agreement_section(table: pd.DataFrame) -> list[str]:
+    """Markdown; nothing without measurements."""
+    if table.empty:
+        return []
     note = (
         "Measured after acceptance, by `python run.py stage=agreement env=...`, on levels of their own; ground "
         "truth is used for nothing else. Each cell: fraction of equal answers; in brackets false positives (FP), "
@@ -65,8 +70,7 @@ def agreement_section(table: pd.DataFrame) -> list[str]:
         "trained policy of the seed that the command names (0 by default): it visits states that neither experts "
         "nor random play do, and may exploit what is wrong there."
     )
-    header = ["environment", "sub-task", "ground truth", *KINDS]
-    return ["## Agreement of programs with ground truth", markdown(header, rows), note]
+    return ["## Agreement of programs with ground truth", markdown_of(agreement_cells(table)), note]
 
 
 def _cell(row: object) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vlmcar.report.ledger import USAGE
-from vlmcar.report.tables import NOTHING, markdown
+from vlmcar.report.tables import NOTHING, markdown_of
 
 _PURPOSES = {"program": "sub-tasks and program", "decisions": "judging frames"}
 _SOURCES = {
@@ -18,10 +18,8 @@ _SOURCES = {
 }
 
 
-def ledger_section(ledger: pd.DataFrame) -> list[str]:
-    """Markdown: a row per environment, method and purpose; nothing where no VLM was asked."""
-    if ledger.empty:
-        return []
+def ledger_cells(ledger: pd.DataFrame) -> pd.DataFrame:
+    """As text: a row per environment, method and purpose."""
     rows = []
     for keys, group in ledger.groupby(["env", "series", "purpose", "source"], sort=False):
         env, series, purpose, source = map(str, keys)
@@ -42,13 +40,20 @@ def ledger_section(ledger: pd.DataFrame) -> list[str]:
     header = ["environment", "method", "for", "calls were", "counted", "calls"]
     header += ["unclear answers", "refused", "cut off", "failed"]
     header += ["tokens in", "tokens out", "time", "US dollars"]
+    return pd.DataFrame(rows, columns=header)
+
+
+def ledger_section(ledger: pd.DataFrame) -> list[str]:
+    """Markdown; nothing where no VLM was asked."""
+    if ledger.empty:
+        return []
     note = (
         "Calls that were *asked* took this time and money; what was *kept* (cache or recording) took it once, when it "
         "was asked. *Projected* is what a simulated judge's calls would take at the latency and price that its yaml "
         f"declares: nobody was asked. `{NOTHING}` means unknown. Unclear: neither yes nor no. Failed: out of "
         "reach, out of time or nonsense, at a cost that is not known and not in the sum."
     )
-    return ["## What the VLMs were asked, and what it took", markdown(header, rows), note]
+    return ["## What the VLMs were asked, and what it took", markdown_of(ledger_cells(ledger)), note]
 
 
 def _cells(usage: Mapping[str, float]) -> list[str]:

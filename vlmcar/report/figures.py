@@ -1,9 +1,7 @@
-"""Learning curves as PNG and SVG. Every image says inside itself what it shows and which command drew it."""
+"""Learning curves. Every image says inside itself what it shows and which command drew it."""
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,51 +12,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, png_path, save
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES, Curve, learning_curve
 from vlmcar.report.tables import one_line, steps_text
 
 Style = Literal["-", "-.", ":"]
 
-DPI = 300
 COLUMNS = 3
 PANEL = (3.5, 2.7)
 """Least width and height of one of several panels, inches; the legend comes on top."""
 SINGLE = (6.0, 3.8)
 AXIS_LABELS = 0.6
 """Width left of a panel's axes, inches."""
-TITLE_SIZE = 9.5
-FOOTER_SIZE = 6.0
-LEGEND_SIZE = 7.5
-"""Points."""
-LINE_SPACING = 1.3
-FOOTER_MARGIN = 0.08
-"""Above and below the footer, inches."""
 
 # Okabe and Ito's colours stay apart under the common kinds of colour blindness (jfly.uni-koeln.de/color).
 METHOD_COLOURS = {"vlmcar": "#0072B2", "sparse": "#D55E00", "direct_vlm": "#CC79A7", "oracle": "#009E73"}
 OTHER_COLOURS = ["#E69F00", "#56B4E9", "#000000"]
 OTHER_LINES: list[Style] = ["-", "-.", ":"]
-
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure is the same on every machine
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "text.parse_math": False,  # a "$" in a provenance text or a command is just that
-    "svg.hashsalt": "vlmcar",  # the same data give the same bytes
-}
 
 
 class Line(NamedTuple):
@@ -92,7 +66,7 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
         command: what made the figures, for the footer.
 
     Returns:
-        The PNG paths by environment, the combined figure under ``""``; an SVG lies beside each.
+        The PNG paths by environment, the combined figure under ``""``; see `save`.
     """
     runs = results.runs
     lines = line_of(runs["series"])
@@ -103,26 +77,23 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     figures = {"": [panel for pair in panels.values() for panel in pair]} | panels if panels else {}
     paths = {}
     for env, drawn in figures.items():
-        name = re.sub(r"[^\w.-]", "_", f"learning_curves_{env}" if env else "learning_curves")
-        paths[env] = out / f"{name}.png"
+        name = f"learning_curves_{env}" if env else "learning_curves"
         text = footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
-        draw_into(paths[env], drawn, lines, text)
+        paths[env] = draw_into(png_path(out, name), drawn, lines, text)
     return paths
 
 
-def draw_into(path: Path, panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> None:
-    """`draw` into a PNG file, and an SVG beside it."""
+def draw_into(path: Path, panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Path:
+    """`draw` and `save` as the PNG `path`, and what lies beside it."""
     with mpl.rc_context(STYLE):
-        figure = draw(panels, lines, text)
-        figure.savefig(path, dpi=DPI)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        return save(draw(panels, lines, text), path)
 
 
 def curves_of(evaluations: pd.DataFrame, measure: str = "success_rate") -> dict[str, Curve]:
     """`measure` over steps of each series of one environment that has it."""
     evaluations = evaluations.dropna(subset=measure)
     curves = {}
-    for series in in_order(evaluations["series"]):
+    for series in in_order(evaluations["series"].unique()):
         runs = evaluations[evaluations["series"] == series].groupby("seed")
         curves[series] = learning_curve(
             [(run["steps"].to_numpy(), run[measure].to_numpy()) for _, run in runs]
@@ -160,8 +131,17 @@ def footer(runs: pd.DataFrame, panels: Iterable[Panel], command: str) -> list[st
         gaps.append(f"{unfinished} unfinished run{'s' * (unfinished > 1)} drawn as far as available.")
     if any((curve.num_runs < curve.num_runs.max()).any() for curve in curves):
         gaps.append("Dashed: not all seeds have data there.")
-    lines = [f"VLM: {vlm_text(runs)}.", f"Judge: {judge_text(runs)}.", f"{seeds} {interval_text(counts)}"]
-    return [*lines, " ".join(gaps), f"Runs: {commands_text(runs)}. Drawn by: {command}"]
+    return about(runs, [f"{seeds} {interval_text(counts)}", " ".join(gaps)], command)
+
+
+def about(runs: pd.DataFrame, lines: Iterable[str], command: str) -> list[str]:
+    """A footer: VLM and judge of the runs that are shown, the figure's own lines, and the commands."""
+    return [
+        f"VLM: {vlm_text(runs)}.",
+        f"Judge: {judge_text(runs)}.",
+        *lines,
+        f"Runs: {commands_text(runs)}. Drawn by: {command}",
+    ]
 
 
 def commands_text(runs: pd.DataFrame) -> str:
@@ -200,20 +180,14 @@ def judge_text(runs: pd.DataFrame) -> str:
 
 
 def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Figure:
-    """A figure with the panels in rows, and `text` below them, in lines that fit its width.
+    """A figure with the panels in rows, and `text` below them.
 
-    To be drawn and saved inside ``mpl.rc_context(STYLE)``.
+    To be drawn inside ``mpl.rc_context(STYLE)``.
     """
     rows = _rows(panels)
     columns = max(map(len, rows))
     room = _room(panels)
-    width = room.width * columns
-    text = wrap(text, width)
-    below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
-    height = room.height * len(rows) + below
-
-    layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), h_pad=0.08, w_pad=0.1)
-    figure = Figure(figsize=(width, height), layout=layout)
+    figure = canvas(room.width * columns, room.height * len(rows), text)
     grid = figure.subplots(len(rows), columns, squeeze=False, sharey=True)
     for row, axes in zip(rows, grid, strict=True):
         for place, panel in zip(axes, row, strict=False):
@@ -221,8 +195,6 @@ def draw(panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]
         axes[0].set_ylabel("evaluation success rate")
         for unused in axes[len(row) :]:
             unused.set_visible(False)
-    small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
-    figure.text(0.1 / width, FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
     return figure
 
 
@@ -321,9 +293,3 @@ def _draw_curve(axes: Axes, curve: Curve, line: Line, layer: int) -> None:
 
 def _marked(marker: str | None) -> dict[str, Any]:
     return {"marker": marker, "markersize": 4, "markerfacecolor": "white"} if marker else {}
-
-
-def wrap(lines: Iterable[str], width: float) -> list[str]:
-    """Lines that fit into `width` inches of footer; a character of DejaVu Sans is about 0.6 em wide."""
-    characters = int((width - 0.2) * 72 / (FOOTER_SIZE * 0.6))
-    return [part for line in lines for part in textwrap.wrap(line, characters, subsequent_indent="    ")]

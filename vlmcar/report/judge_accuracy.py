@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from vlmcar.report.figures import (
-    DPI,
-    FOOTER_MARGIN,
-    FOOTER_SIZE,
-    LEGEND_SIZE,
-    LINE_SPACING,
-    METHOD_COLOURS,
-    STYLE,
-    TITLE_SIZE,
-    commands_text,
-    interval_text,
-    vlm_text,
-    wrap,
-)
+from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, png_path, save
+from vlmcar.report.figures import METHOD_COLOURS, commands_text, interval_text, vlm_text
 from vlmcar.report.results import Results, in_order
 from vlmcar.report.statistics import iqm, stratified_bootstrap
 
@@ -64,7 +50,7 @@ def grids(results: Results) -> dict[tuple[str, str], pd.DataFrame]:
 
 
 def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
-    """Draws ``judge_accuracy_<env>_<method>.png``, and an SVG beside it, for each of ``grids``."""
+    """Draws ``judge_accuracy_<env>_<method>.png`` (see `save`) for each of ``grids``."""
     paths = []
     for (env, method), runs in grids(results).items():
         others = results.runs[(results.runs["env"] == env) & results.runs["finished"]]
@@ -72,18 +58,17 @@ def judge_accuracy(results: Results, command: str, out: Path) -> list[Path]:
         others = others[others["algorithm"].isin(runs["algorithm"])]
         with mpl.rc_context(STYLE):
             figure = draw(env, method, runs, others, mean_success(results), command)
-            path = out / (re.sub(r"[^\w.-]", "_", f"judge_accuracy_{env}_{method}") + ".png")
-            figure.savefig(path, dpi=DPI)
-            figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-        paths.append(path)
+            paths.append(save(figure, png_path(out, f"judge_accuracy_{env}_{method}")))
     return paths
 
 
 def without_grids(results: Results) -> Results:
     """The same without what ``judge_accuracy`` draws: two dozen curves in one panel tell nothing."""
-    drawn = {(env, name) for (env, _), runs in grids(results).items() for name in runs["series"]}
+    drawn = [(env, name) for (env, _), runs in grids(results).items() for name in runs["series"].unique()]
+    if not drawn:
+        return results
     kept = [
-        frame[_truths(pair not in drawn for pair in zip(frame["env"], frame["series"], strict=True))]
+        frame[~pd.MultiIndex.from_frame(frame[["env", "series"]]).isin(drawn)]
         for frame in (results.runs, results.evaluations)
     ]
     return Results(kept[0], kept[1], results.ledger, results.problems, results.csv_folder)
@@ -104,18 +89,14 @@ def draw(
     means: dict[tuple[str, str, int], float],
     command: str,
 ) -> Figure:
-    """Two panels, during training and at its end. To be drawn and saved inside ``mpl.rc_context(STYLE)``."""
+    """Two panels, during training and at its end. To be drawn inside ``mpl.rc_context(STYLE)``."""
     runs, others = (
         frame.assign(
             mean_success=[means.get((run.env, run.series, run.seed), np.nan) for run in frame.itertuples()]
         ).dropna(subset="mean_success")
         for frame in (runs, others)
     )
-    text = wrap(_footer(runs, others, command), SIZE[0])
-    below = len(text) * FOOTER_SIZE * LINE_SPACING / 72 + 2 * FOOTER_MARGIN
-    height = SIZE[1] + below
-    layout = ConstrainedLayoutEngine(rect=(0, below / height, 1, 1 - below / height), w_pad=0.1, h_pad=0.08)
-    figure = Figure(figsize=(SIZE[0], height), layout=layout)
+    figure = canvas(*SIZE, _footer(runs, others, command))
     panels: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
     for axes, column, title in zip(
         panels, ("mean_success", "final_success"), ("during training (mean)", "after training"), strict=True
@@ -135,8 +116,6 @@ def draw(
         fontsize=LEGEND_SIZE,
         frameon=False,
     )
-    small: dict[str, Any] = {"size": FOOTER_SIZE, "color": "#666666", "linespacing": LINE_SPACING}
-    figure.text(0.1 / SIZE[0], FOOTER_MARGIN / height, "\n".join(text), va="bottom", **small)
     return figure
 
 

@@ -10,11 +10,19 @@ import pandas as pd
 
 from vlmcar.report.agreement import agreement_section
 from vlmcar.report.costs import ledger_section
-from vlmcar.report.exploited import audit_section, exploited_runs
+from vlmcar.report.exploited import audit_section, audit_table, exploited_runs
 from vlmcar.report.figures import interval_text
 from vlmcar.report.results import Results, distinct, in_order
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES
-from vlmcar.report.tables import NOTHING, ON_TRAINING_LEVELS, markdown, one_line, readable, steps_text
+from vlmcar.report.tables import (
+    NOTHING,
+    ON_TRAINING_LEVELS,
+    markdown,
+    markdown_of,
+    one_line,
+    readable,
+    steps_text,
+)
 
 WHAT_TO_RUN = (
     "There is no run to report on: start some with `make run` or `python run.py -m env=minigrid seed=0,1,2`."
@@ -26,6 +34,7 @@ def page(
     results: Results,
     table: pd.DataFrame,
     figures: Mapping[str, Path],
+    comparisons: Mapping[str, Path],
     accuracy: Sequence[Path],
     agreement: pd.DataFrame,
     command: str,
@@ -44,8 +53,9 @@ def page(
             *_left_out(results),
             *_table(table),
             *(_figures(figures) if figures or not accuracy else []),
+            *_comparisons(comparisons),
             *_accuracy(accuracy),
-            *audit_section(results.runs),
+            *audit_section(audit_table(results.runs)),
             *ledger_section(results.ledger),
             *agreement_section(agreement),
             *_sources(results.runs),
@@ -203,8 +213,9 @@ def _table(table: pd.DataFrame) -> list[str]:
     explanation = (
         "Finished runs only. Final success: interquartile mean over seeds and, with more than one seed, its "
         f"{CONFIDENCE:.0%} stratified bootstrap interval ({NUM_RESAMPLES} resamples). Steps to 90 %: median "
-        "over seeds; `>` means that no more than half of the seeds reached it within their budget. VLM calls "
-        "are counted per program, which all seeds share, or per run where there is no program; those of a simulated "
+        "over seeds, and its bootstrap interval; `>` means that no more than half of the seeds, or of a resample's, "
+        "reached it within their budget, and the interval is left out where even its low end is there. VLM calls are "
+        "counted per program, which all seeds share, or per run where there is no program; those of a simulated "
         "judge are projected."
     )
     if ON_TRAINING_LEVELS[0] in cells:
@@ -212,7 +223,7 @@ def _table(table: pd.DataFrame) -> list[str]:
             " Where an environment trains on a limited set of levels, the columns on training levels are about "
             "these, and the other success and 90 % columns about unseen levels."
         )
-    return ["## Table", markdown(list(cells.columns), cells.to_numpy().tolist()), explanation]
+    return ["## Table", markdown_of(cells), explanation]
 
 
 def _figures(figures: Mapping[str, Path]) -> list[str]:
@@ -221,6 +232,13 @@ def _figures(figures: Mapping[str, Path]) -> list[str]:
     links = [f"![Learning curves, all environments]({figures[''].name})"]
     links += [f"### {env}\n\n![Learning curves, {env}]({path.name})" for env, path in figures.items() if env]
     return ["## Learning curves", *links]
+
+
+def _comparisons(figures: Mapping[str, Path]) -> list[str]:
+    """What each shows, and the figure."""
+    if not figures:
+        return []
+    return ["## Methods compared", *(f"![{title}]({path.name})" for title, path in figures.items())]
 
 
 def _accuracy(paths: Sequence[Path]) -> list[str]:
@@ -241,7 +259,8 @@ def _sources(runs: pd.DataFrame) -> list[str]:
         f"- Code: {', '.join(distinct(commits + dirty))}",
         f"- Machines: {', '.join(distinct(runs['machine'])) or 'not stated'}",
         f"- Resumed runs: {int((runs['resumed'] > 0).sum())}",
-        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`",
+        "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`; tables "
+        "as shown: `*.md` and `*.tex`",
         f"- Made the runs: {_count(len(commands), 'command')}",
         *(f"  - `{command}`" for command in commands[:MOST_COMMANDS]),
     ]

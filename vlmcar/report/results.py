@@ -96,11 +96,8 @@ RUN_COLUMNS = {
     "exploited": "str",
     **dict.fromkeys(AUDIT_COLUMNS, "float64"),
 }
-EVALUATION_COLUMNS = {
-    **{name: RUN_COLUMNS[name] for name in IDENTITY},
-    "steps": "int64",
-    **dict.fromkeys([*MEASURES, "train_success_rate"], "float64"),
-}
+NUMBER_COLUMNS = {"steps": "int64", **dict.fromkeys([*MEASURES, "train_success_rate"], "float64")}
+EVALUATION_COLUMNS = {**{name: RUN_COLUMNS[name] for name in IDENTITY}, **NUMBER_COLUMNS}
 LEDGER_COLUMNS = {**{name: RUN_COLUMNS[name] for name in IDENTITY}, **COLUMNS}
 FIRST_METHODS = ["vlmcar", "sparse", "direct_vlm", "oracle"]
 """The order of methods in every table and figure; the others follow by name."""
@@ -142,7 +139,7 @@ def read_runs(results: Path, only: Collection[Path] | None = None) -> Results:
     """
     root = runs_root(results)
     runs: dict[tuple[Any, ...], dict[str, Any]] = {}
-    evaluations: list[dict[str, Any]] = []
+    evaluations: list[pd.DataFrame] = []
     ledger: list[dict[str, Any]] = []
     problems = []
     for folder in _run_folders(root):
@@ -158,13 +155,13 @@ def read_runs(results: Path, only: Collection[Path] | None = None) -> Results:
             problems.append(Problem(run["folder"], f"is the same run as {runs[key]['folder']}"))
             continue
         runs[key] = run
-        evaluations += rows
+        evaluations.append(rows)
         ledger += spent
+    table = _frame(runs.values(), RUN_COLUMNS)
+    identities = table.loc[table.index.repeat([len(rows) for rows in evaluations]), IDENTITY]
+    numbers = pd.concat([_frame([], NUMBER_COLUMNS), *evaluations], ignore_index=True)
     return _results(
-        pd.DataFrame(list(runs.values()), columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS),
-        pd.DataFrame(evaluations, columns=list(EVALUATION_COLUMNS)).astype(EVALUATION_COLUMNS),
-        pd.DataFrame(ledger, columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS),
-        problems,
+        table, identities.reset_index(drop=True).join(numbers), _frame(ledger, LEDGER_COLUMNS), problems
     )
 
 
@@ -188,10 +185,8 @@ def read_csv(folder: Path) -> Results:
     """
     runs = _read_frame(folder / "runs.csv", RUN_COLUMNS)
     evaluations = _read_frame(folder / "evaluations.csv", EVALUATION_COLUMNS)
-    if (folder / LEDGER).is_file():
-        ledger = _read_frame(folder / LEDGER, LEDGER_COLUMNS)
-    else:
-        ledger = pd.DataFrame(columns=list(LEDGER_COLUMNS)).astype(LEDGER_COLUMNS)
+    path = folder / LEDGER
+    ledger = _read_frame(path, LEDGER_COLUMNS) if path.is_file() else _frame([], LEDGER_COLUMNS)
     results = _results(runs, evaluations, ledger, [])
     return replace(results, csv_folder=folder.as_posix())
 
@@ -216,8 +211,12 @@ def _run_folders(root: Path) -> list[Path]:
     return sorted({path.parent for name in ("manifest.json", "result.json") for path in root.rglob(name)})
 
 
-def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """One row of `runs`, and the rows of `evaluations` and of `ledger` of one run folder.
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(dict(columns))
+
+
+def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], pd.DataFrame, list[dict[str, Any]]]:
+    """One row of `runs`, the `evaluations` and the rows of `ledger` of one run folder.
 
     Raises:
         Unreadable: names the first file that is not as it should be.
@@ -241,11 +240,12 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], list[dict[str, 
     if run["finished"]:
         result, spent = _read_result(folder / "result.json", manifest)
         run |= result
-    rows = _read_evaluations(folder / "eval.csv") if (folder / "eval.csv").exists() else []
-    if run["finished"] and not rows:
-        raise Unreadable(folder / "eval.csv", "holds no evaluation although the run is finished")
+    path = folder / "eval.csv"
+    evaluations = _read_evaluations(path) if path.exists() else _frame([], NUMBER_COLUMNS)
+    if run["finished"] and evaluations.empty:
+        raise Unreadable(path, "holds no evaluation although the run is finished")
     identity = {name: run[name] for name in IDENTITY}
-    return run, [identity | row for row in rows], [identity | row for row in spent]
+    return run, evaluations, [identity | row for row in spent]
 
 
 def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -291,8 +291,8 @@ def _read_fields(path: Path, fields: Mapping[str, tuple[type, ...]]) -> dict[str
     return content
 
 
-def _read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """Rows of one ``eval.csv``, in increasing steps. A file that ends inside a line is not trusted at all."""
+def _read_evaluations(path: Path) -> pd.DataFrame:
+    """One ``eval.csv``, in increasing steps. A file that ends inside a line is not trusted at all."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -302,21 +302,25 @@ def _read_evaluations(path: Path) -> list[dict[str, Any]]:
     header, *lines = list(csv.reader(text.splitlines())) or [[]]
     if missing := [name for name in ["steps", *MEASURES] if name not in header]:
         raise Unreadable(path, f"has no column {', '.join(missing)}")
-    measures = [name for name in [*MEASURES, "train_success_rate"] if name in header]
-    rows: list[dict[str, Any]] = []
+    names = [name for name in NUMBER_COLUMNS if name in header]
+    first, *places = [header.index(name) for name in names]
+    rates = [place for place, name in enumerate(names) if name.endswith("success_rate")]
+    rows: list[list[float]] = []
     for number, line in enumerate(lines, start=2):
         try:
-            fields = dict(zip(header, line, strict=True))
-            row = {"steps": int(fields["steps"])} | {name: float(fields[name]) for name in measures}
+            if len(line) != len(header):
+                raise ValueError("more or fewer values than columns")
+            row = [int(line[first]), *[float(line[place]) for place in places]]
         except ValueError as error:
             raise Unreadable(path, f"line {number} is not an evaluation: {','.join(line)!r}") from error
-        for name in ("success_rate", "train_success_rate"):
-            if name in row and not 0 <= row[name] <= 1:
-                raise Unreadable(path, f"line {number}: {name} is {row[name]}, outside 0 to 1")
-        if rows and row["steps"] <= rows[-1]["steps"]:
-            raise Unreadable(path, f"line {number}: steps go from {rows[-1]['steps']} to {row['steps']}")
+        for place in rates:
+            if not 0 <= row[place] <= 1:
+                raise Unreadable(path, f"line {number}: {names[place]} is {row[place]}, outside 0 to 1")
+        if rows and row[0] <= rows[-1][0]:
+            raise Unreadable(path, f"line {number}: steps go from {rows[-1][0]} to {row[0]}")
         rows.append(row)
-    return rows
+    frame = pd.DataFrame(np.array(rows, dtype=np.float64).reshape(-1, len(names)), columns=names)
+    return frame.reindex(columns=list(NUMBER_COLUMNS)).astype(NUMBER_COLUMNS)
 
 
 def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -349,14 +353,19 @@ def _results(
             parts = [told, *(part for part in parts if part != row.vlm)]
         return " · ".join([name, *parts])
 
-    frames = []
-    for frame, keys in ((runs, []), (evaluations, ["steps"]), (ledger, ["purpose", "source"])):
-        frame = frame.assign(series=pd.Series([name_of(row) for row in frame.itertuples()], dtype="str"))
-        rank = {name: place for place, name in enumerate(in_order(frame["series"]))}
-        frame = frame.assign(_rank=frame["series"].map(rank))
-        frames.append(
-            frame.sort_values(["env", "_rank", "seed", *keys], ignore_index=True).drop(columns="_rank")
-        )
+    naming = [name for name in IDENTITY if name not in ("env", "seed")]
+    variants = runs.drop_duplicates(naming)  # few, however many rows there are
+    names = variants[naming].assign(
+        series=pd.Series(map(name_of, variants.itertuples()), variants.index, "str")
+    )
+    rank = {name: place for place, name in enumerate(in_order(names["series"]))}
+    names["_rank"] = names["series"].map(rank)
+    frames = [
+        frame.merge(names, on=naming)
+        .sort_values(["env", "_rank", "seed", *keys], ignore_index=True)
+        .drop(columns="_rank")
+        for frame, keys in ((runs, []), (evaluations, ["steps"]), (ledger, ["purpose", "source"]))
+    ]
     return Results(frames[0], frames[1], frames[2], tuple(problems))
 
 

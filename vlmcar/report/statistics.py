@@ -1,4 +1,4 @@
-"""Statistics over few runs: interquartile mean, stratified bootstrap interval, censored median.
+"""Statistics over few runs: interquartile mean, stratified bootstrap interval, censored median and its interval.
 
 Source of the first two: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical
 Precipice" (NeurIPS). Shapes are in the words of its library rliable: scores have shape
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.float32]
+"""Whole numbers, far below those that float32 rounds; as floats, because they are multiplied."""
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2000
@@ -35,6 +37,14 @@ class Curve(NamedTuple):
     low: Floats
     high: Floats
     """Bounds of the interval; NaN where a single run is left."""
+
+
+class Bound(NamedTuple):
+    """One end of an interval of steps."""
+
+    steps: float
+    """Where it is, or the limit it lies beyond; NaN where there is no interval."""
+    censored: bool
 
 
 class CensoredMedian(NamedTuple):
@@ -76,11 +86,26 @@ def stratified_bootstrap(
     if num_runs < 2:
         return Interval(np.nan, np.nan)
     generator = np.random.default_rng(seed)
-    rows = generator.integers(num_runs, size=(num_resamples, num_runs, num_tasks))
-    resamples = scores[rows, np.arange(num_tasks)]  # (num_resamples, num_runs, num_tasks)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(_iqm_of_rows(resamples.reshape(num_resamples, -1)), [tail, 1 - tail])
+    counts = np.vstack([resample_counts(num_runs, generator, num_resamples) for _ in range(num_tasks)])
+    low, high = percentile_interval(_resampled_iqm(scores.T.ravel(), counts), confidence)
     return Interval(float(low), float(high))
+
+
+def resample_counts(
+    num_runs: int, generator: np.random.Generator, num_resamples: int = NUM_RESAMPLES
+) -> Counts:
+    """How often each run of one task is drawn: float32 (num_runs, num_resamples), columns sum to `num_runs`."""
+    rows = generator.integers(num_runs, size=(num_resamples, num_runs))
+    flat = rows * num_resamples + np.arange(num_resamples).reshape(-1, 1)
+    counts = np.bincount(flat.ravel(), minlength=num_runs * num_resamples)
+    return counts.reshape(num_runs, num_resamples).astype(np.float32)
+
+
+def percentile_interval(resampled: Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
+    """Low and high bound: the resampled statistic, float (..., num_resamples), without its last axis."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail], axis=-1)
+    return low, high
 
 
 def align(runs: Sequence[tuple[NDArray[np.int64], Floats]]) -> tuple[NDArray[np.int64], Floats]:
@@ -109,17 +134,18 @@ def learning_curve(runs: Sequence[tuple[NDArray[np.int64], Floats]]) -> Curve:
     The bootstrap starts from one seed at every step: whole curves are resampled, so a band does not jitter.
     """
     steps, scores = align(runs)
-    present = [
-        column[~np.isnan(column)].reshape(-1, 1) for column in scores.T
-    ]  # each (num_runs, num_tasks=1)
-    intervals = [stratified_bootstrap(values) for values in present]
-    return Curve(
-        steps=steps,
-        num_runs=np.array([len(values) for values in present]),
-        iqm=np.array([iqm(values) for values in present]),
-        low=np.array([interval.low for interval in intervals]),
-        high=np.array([interval.high for interval in intervals]),
-    )
+    present = ~np.isnan(scores)
+    num_runs = present.sum(axis=0)
+    middle, low, high = np.full((3, len(steps)), np.nan)
+    for count in np.unique(num_runs):
+        columns = np.flatnonzero(num_runs == count)
+        values = scores.T[columns][present.T[columns]].reshape(-1, count)  # (num_columns, num_runs)
+        middle[columns] = _iqm_of_rows(values)
+        if count > 1:
+            counts = resample_counts(count, np.random.default_rng(0))
+            resampled = np.array([_resampled_iqm(column, counts) for column in values])
+            low[columns], high[columns] = percentile_interval(resampled)
+    return Curve(steps, num_runs, middle, low, high)
 
 
 def censored_median(reached_at: Sequence[float], budgets: Sequence[float]) -> CensoredMedian:
@@ -137,10 +163,36 @@ def censored_median(reached_at: Sequence[float], budgets: Sequence[float]) -> Ce
     if not len(at):
         return CensoredMedian(np.nan, False, 0, 0)
     never = np.isnan(at)
-    median = float(np.median(np.where(never, np.inf, at)))
-    censored = bool(np.isinf(median))
-    steps = float(np.asarray(budgets, dtype=np.float64)[never].min()) if censored else median
-    return CensoredMedian(steps, censored, int((~never).sum()), len(at))
+    median = _bound(float(np.median(np.where(never, np.inf, at))), never, budgets)
+    return CensoredMedian(*median, int((~never).sum()), len(at))
+
+
+def censored_median_interval(
+    reached_at: Sequence[float], budgets: Sequence[float], confidence: float = CONFIDENCE, seed: int = 0
+) -> tuple[Bound, Bound]:
+    """Percentile bootstrap interval of `censored_median`: a bound that depends on a run that ended is censored.
+
+    Bounds are medians of resamples, never a value between two of them: between a number and "later" there is none.
+
+    Returns:
+        NaN bounds for fewer than two runs.
+    """
+    at = np.asarray(reached_at, dtype=np.float64)
+    if len(at) < 2:
+        return Bound(np.nan, False), Bound(np.nan, False)
+    never = np.isnan(at)
+    rows = np.random.default_rng(seed).integers(len(at), size=(NUM_RESAMPLES, len(at)))
+    medians = np.median(np.where(never, np.inf, at)[rows], axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(medians, [tail, 1 - tail], method="inverted_cdf")
+    return _bound(float(low), never, budgets), _bound(float(high), never, budgets)
+
+
+def _bound(steps: float, never: NDArray[np.bool_], budgets: Sequence[float]) -> Bound:
+    """The steps, or where they are infinite, the smallest budget that was not enough."""
+    if np.isfinite(steps):
+        return Bound(steps, False)
+    return Bound(float(np.asarray(budgets, dtype=np.float64)[never].min()), True)
 
 
 def _iqm_of_rows(rows: Floats) -> Floats:
@@ -148,3 +200,19 @@ def _iqm_of_rows(rows: Floats) -> Floats:
     cut = rows.shape[1] // 4
     middle: Floats = np.sort(rows, axis=1)[:, cut : rows.shape[1] - cut].mean(axis=1)
     return middle
+
+
+def _resampled_iqm(scores: Floats, counts: Counts) -> Floats:
+    """IQM of resamples of `scores` (num_scores,), in which they occur as often as `counts` (num_scores, num_resamples).
+
+    Nothing is sorted: up to each distinct value, so many places of a sorted resample are filled, and those in its
+    middle half count.
+    """
+    values = np.unique(scores)
+    cut = len(scores) // 4
+    places = (scores <= values.reshape(-1, 1)).astype(counts.dtype) @ counts  # (num_values, num_resamples)
+    np.clip(places, cut, len(scores) - cut, out=places)
+    places[1:] -= places[:-1].copy()
+    places[0] -= cut
+    resampled: Floats = values @ places / (len(scores) - 2 * cut)
+    return resampled

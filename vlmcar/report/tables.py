@@ -1,19 +1,37 @@
-"""The table: one row per environment and method, as numbers (csv), as markdown and as plain text."""
+"""The table: one row per environment and method, as numbers and as text; and how any table of text is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from vlmcar.report.latex import latex
 from vlmcar.report.results import distinct
-from vlmcar.report.statistics import censored_median, iqm, stratified_bootstrap
+from vlmcar.report.statistics import (
+    Bound,
+    censored_median,
+    censored_median_interval,
+    iqm,
+    stratified_bootstrap,
+)
 
 NOTHING = "–"
 ON_TRAINING_LEVELS = ["final success, training levels", "steps to 90 %, training levels"]
 """Headings that are left out where no run has training levels."""
+SUCCESS = [
+    "environment",
+    "method",
+    "seeds",
+    "final success",
+    "steps to 90 %",
+    "reached 90 %",
+    *ON_TRAINING_LEVELS,
+]
+"""Headings of the table of success alone."""
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -29,13 +47,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "environment": row.environment,
             "method": row.method,
             "seeds": str(row.seeds),
-            "final success": _score(row.final_success, row.final_success_low, row.final_success_high),
-            "steps to 90 %": _steps(row.steps_to_90, row.steps_to_90_censored),
+            "final success": score_text(row.final_success, row.final_success_low, row.final_success_high),
+            "steps to 90 %": _steps_text(row, "steps_to_90"),
             "reached 90 %": f"{row.seeds_reached_90} of {row.seeds}" if row.seeds else NOTHING,
-            "final success, training levels": _score(
+            "final success, training levels": score_text(
                 row.final_train_success, row.final_train_success_low, row.final_train_success_high
             ),
-            "steps to 90 %, training levels": _steps(row.train_steps_to_90, row.train_steps_to_90_censored),
+            "steps to 90 %, training levels": _steps_text(row, "train_steps_to_90"),
             "steps per second": f"{row.steps_per_second:,.0f}" if row.seeds else NOTHING,
             "VLM calls": row.vlm_calls or NOTHING,
             "program attempts": row.program_attempts or NOTHING,
@@ -49,12 +67,32 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return cells if measured else cells.drop(columns=ON_TRAINING_LEVELS)
 
 
+def success(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Final success and steps to 90 % alone, with their intervals: as text and as numbers."""
+    cells = readable(table)
+    numbers = table.filter(regex="^(environment|method|seeds.*|final_.*|.*steps_to_90.*)$")
+    return cells[[name for name in SUCCESS if name in cells]], numbers
+
+
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A markdown table; a ``|`` inside a cell is escaped."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(
         "| " + " | ".join(one_line(cell).replace("|", r"\|") for cell in line) + " |" for line in lines
     )
+
+
+def markdown_of(cells: pd.DataFrame) -> str:
+    """A table of text as markdown."""
+    return markdown(list(cells.columns), cells.to_numpy().tolist())
+
+
+def write_table(folder: Path, name: str, cells: pd.DataFrame, numbers: pd.DataFrame | None = None) -> None:
+    """Writes ``<name>.md`` and ``<name>.tex``, and the numbers behind them, if given, as ``<name>.csv``."""
+    (folder / f"{name}.md").write_text(markdown_of(cells) + "\n", encoding="utf-8")
+    (folder / f"{name}.tex").write_text(latex(cells), encoding="utf-8")
+    if numbers is not None:
+        numbers.to_csv(folder / f"{name}.csv", index=False)
 
 
 def plain(table: pd.DataFrame) -> str:
@@ -74,6 +112,13 @@ def steps_text(steps: float) -> str:
     return f"{steps:.0f}"
 
 
+def score_text(middle: float, low: float, high: float) -> str:
+    """``0.58 [0.42, 0.80]``; a dash where there is no score."""
+    if np.isnan(middle):
+        return NOTHING
+    return f"{middle:.2f} " + ("(one seed)" if np.isnan(low) else f"[{low:.2f}, {high:.2f}]")
+
+
 def one_line(text: str) -> str:
     """White space of any kind becomes single spaces: a provenance text may hold line breaks."""
     return " ".join(text.split())
@@ -82,19 +127,15 @@ def one_line(text: str) -> str:
 def _summary_row(env: str, series: str, group: pd.DataFrame) -> dict[str, Any]:
     done = group[group["finished"]]
     on_training = done[done["final_train_success"].notna()]
-    to_90 = censored_median(done["steps_to_90"], done["steps"])
-    train_to_90 = censored_median(on_training["train_steps_to_90"], on_training["steps"])
     return {
         "environment": env,
         "method": series,
         "seeds": len(done),
         **_success(done, "final_success"),
-        "steps_to_90": to_90.steps,
-        "steps_to_90_censored": to_90.censored,
-        "seeds_reached_90": to_90.reached,
+        **_steps_to_90(done, "steps_to_90"),
+        "seeds_reached_90": int(done["steps_to_90"].notna().sum()),
         **_success(on_training, "final_train_success"),
-        "train_steps_to_90": train_to_90.steps,
-        "train_steps_to_90_censored": train_to_90.censored if train_to_90.total else None,
+        **_steps_to_90(on_training, "train_steps_to_90"),
         "steps_per_second": done["steps_per_second"].median(),
         "vlm_calls": _vlm_calls(done),
         "program_attempts": _range(done["program_attempts"]),
@@ -110,14 +151,27 @@ def _success(runs: pd.DataFrame, name: str) -> dict[str, float]:
     return {name: iqm(scores) if len(runs) else np.nan, f"{name}_low": low, f"{name}_high": high}
 
 
-def _score(middle: float, low: float, high: float) -> str:
-    if np.isnan(middle):
-        return NOTHING
-    return f"{middle:.2f} " + ("(one seed)" if np.isnan(low) else f"[{low:.2f}, {high:.2f}]")
+def _steps_to_90(runs: pd.DataFrame, name: str) -> dict[str, float | bool | None]:
+    """Median of one column and its interval, each with whether it is only known to lie beyond a budget."""
+    median = censored_median(runs[name], runs["steps"])
+    low, high = censored_median_interval(runs[name], runs["steps"])
+    numbers: dict[str, float | bool | None] = {}
+    for end, bound in {"": Bound(median.steps, median.censored), "_low": low, "_high": high}.items():
+        numbers[f"{name}{end}"] = bound.steps
+        numbers[f"{name}{end}_censored"] = None if np.isnan(bound.steps) else bound.censored
+    return numbers
 
 
-def _steps(steps: float, censored: bool) -> str:
-    return ("> " if censored else "") + steps_text(steps)
+def _steps_text(row: Any, name: str) -> str:
+    """``80k [60k, > 100k]``; no interval where there is none, or where even its low bound is beyond the budget."""
+
+    def bound(end: str) -> str:
+        censored = getattr(row, f"{name}{end}_censored")
+        return ("> " if censored else "") + steps_text(getattr(row, f"{name}{end}"))
+
+    if np.isnan(getattr(row, f"{name}_low")) or getattr(row, f"{name}_low_censored"):
+        return bound("")
+    return f"{bound('')} [{bound('_low')}, {bound('_high')}]"
 
 
 def _vlm_calls(done: pd.DataFrame) -> str:
