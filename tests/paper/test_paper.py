@@ -267,7 +267,15 @@ def test_it_says_the_plan_then_sweeps_what_is_left_then_draws(
     said = capsys.readouterr()
     assert said.out.index("The rest is") < said.out.index("paper_unlock: python run.py")
     assert "Failed, as said above: paper_unlock" in said.err
+    page = (half_done.results / "paper" / "paper.html").read_text()
+    assert "<h1>Figures of the paper's environments</h1>" in page.replace("&#39;", "'")
+    assert "finished runs of" in page
     assert (half_done.results / "paper" / "paper.md").exists()
+
+
+def test_another_experiment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(VlmcarError, match="experiment=smoke cannot be given here.*--figures"):
+        command.main(["--plan", "--", "experiment=smoke"])
 
 
 def test_ctrl_c_ends_the_whole_and_draws_nothing(half_done: Figure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,15 @@ from vlmcar.report.__main__ import main
 from vlmcar.report.canvas import STYLE
 from vlmcar.report.comparison import performance_profile, probability_of_improvement
 from vlmcar.report.figures import METHOD_COLOURS, line_of
-from vlmcar.report.profiles import apart, draw_pairs, draw_profiles, groups, pairs, scores_of
+from vlmcar.report.profiles import (
+    apart,
+    draw_pairs,
+    draw_profiles,
+    groups,
+    pairs,
+    scores_of,
+    with_mean_success,
+)
 from vlmcar.report.results import read_runs
 
 FIGURES = [
@@ -121,10 +129,19 @@ def three(tmp_path: Path) -> Path:
 
 
 def test_pairs_count_where_both_have_finished_runs(three: Path) -> None:
-    sparse, direct = pairs(scores_of(read_runs(three).runs))
+    sparse, direct = pairs(with_mean_success(read_runs(three)))
     assert (sparse.x, sparse.y, sparse.envs) == ("vlmcar", "sparse", ["minigrid-doorkey_8x8", "procgen-maze"])
-    assert sparse.improvement.probability == 0.75
-    assert (direct.y, direct.envs, direct.improvement.probability) == ("direct_vlm", ["procgen-maze"], 1)
+    assert sparse.improvement["final_success"].probability == 0.75
+    assert (direct.y, direct.envs) == ("direct_vlm", ["procgen-maze"])
+    assert direct.improvement["final_success"].probability == 1
+
+
+def test_who_learns_sooner_and_who_ends_higher_are_two_questions(tmp_path: Path) -> None:
+    write_run(tmp_path, success=(0.0, 0.9, 0.9))
+    write_run(tmp_path, method="sparse", success=(0.0, 0.0, 1.0))
+    (pair,) = pairs(with_mean_success(read_runs(tmp_path)))
+    assert pair.improvement["mean_success"].probability == 1
+    assert pair.improvement["final_success"].probability == 0
 
 
 def test_a_panel_holds_the_methods_that_finished_runs_in_all_its_environments(three: Path) -> None:
@@ -136,10 +153,10 @@ def test_a_panel_holds_the_methods_that_finished_runs_in_all_its_environments(th
 
 @pytest.fixture
 def drawn(three: Path) -> tuple[Figure, Figure]:
-    runs = read_runs(three).runs
+    runs = with_mean_success(read_runs(three))
     found, lines = scores_of(runs), line_of(runs["series"])
     with mpl.rc_context(STYLE):
-        figures = draw_profiles(groups(found), found, lines, ["x"]), draw_pairs(pairs(found), lines, ["x"])
+        figures = draw_profiles(groups(found), found, lines, ["x"]), draw_pairs(pairs(runs), lines, ["x"])
         for figure in figures:
             figure.draw_without_rendering()
     return figures
@@ -151,7 +168,7 @@ def test_what_is_drawn_is_what_was_computed(drawn: tuple[Figure, Figure]) -> Non
     (line,) = [line for line in both.lines if line.get_color() == METHOD_COLOURS["vlmcar"]]
     assert line.get_drawstyle() == "steps-post"
     assert line.get_xydata().tolist() == [[0, 1], [0.5, 0.5], [1, 0.5]]  # up to 1, without the fall there
-    (axes,) = improvement.axes
+    _, axes = improvement.axes
     points = {line.get_color(): line.get_xdata().tolist() for line in axes.lines if line.get_marker() == "o"}
     assert points == {METHOD_COLOURS["sparse"]: [0.75], METHOD_COLOURS["direct_vlm"]: [1]}
     assert [text.get_text() for text in axes.texts] == ["0.75 [0.50, 1.00]", "1.00 [1.00, 1.00]"]
@@ -177,6 +194,7 @@ def test_the_report_has_both_figures_and_the_table_and_says_where_they_hold(
     assert "(performance_profiles.png)" in page
     assert "(probability_of_improvement.png)" in page
     table = pd.read_csv(out / "probability_of_improvement.csv")
+    table = table[table["by"] == "final_success"]
     assert table["probability"].tolist() == [0.75, 1]
     assert table["environments"].tolist() == ["minigrid-doorkey_8x8, procgen-maze", "procgen-maze"]
     words = " ".join((out / "probability_of_improvement.svg").read_text().split())

@@ -13,8 +13,8 @@ from vlmcar.report.__main__ import main
 from vlmcar.report.canvas import STYLE
 from vlmcar.report.costs import duration, ledger_section
 from vlmcar.report.figures import METHOD_COLOURS, line_of
-from vlmcar.report.judge_accuracy import draw, grids, mean_success, without_grids
-from vlmcar.report.results import read_csv, read_runs
+from vlmcar.report.judge_accuracy import draw, grids, without_grids
+from vlmcar.report.results import mean_success, read_csv, read_runs
 
 USAGE = {
     "calls": 10, "answers": 30, "unclear": 2, "refused": 3, "truncated": 0, "failed": 1,

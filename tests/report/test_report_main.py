@@ -63,17 +63,19 @@ def test_report_and_redrawing(run, report, tmp_path, capsys):
     text = report()
     out = tmp_path / "report"
     figures = ["learning_curves", "learning_curves_minigrid-doorkey_8x8"]
-    figures += ["performance_profiles", "probability_of_improvement"]
+    figures += ["performance_profiles", "probability_of_improvement", "throughput"]
     files = {"report.md", "index.html", "runs.csv", "evaluations.csv", "ledger.csv"}
     files |= {f"{name}.{kind}" for name in figures for kind in ("png", "svg", "pdf")}
     files |= {
         f"{name}.{kind}"
-        for name in ("table", "success", "probability_of_improvement")
+        for name in ("table", "success", "throughput", "probability_of_improvement")
         for kind in ("csv", "md", "tex")
     }
     assert {path.name for path in out.iterdir()} == files
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings[:4] == ["## What was compared", "## Unfinished runs", "## Left out", "## Table"]
+    assert headings[:4] == ["## What was compared", "## Unfinished runs", "## Left out", "## Learning curves"]
+    assert "- Packages: numpy 1.26.4" in text
+    assert "| minigrid-doorkey_8x8 | vlmcar | aaaa1111 | 00ff00ff00ff | seccomp+landlock |" in text
     assert r"written by hand \| replayed from a file" in text  # a "|" or a line break would break the table
     assert "seed 2: drawn up to 10k of 300k steps" in text
     assert "`minigrid-doorkey_8x8/vlmcar/offline/ppo/seed_3/eval.csv` has no column episodes" in text
@@ -159,7 +161,7 @@ def test_a_redrawn_figure_is_no_change_and_holds_its_fonts(run, report, tmp_path
     before = {
         path.name: path.read_bytes() for path in out.iterdir() if path.suffix in (".png", ".svg", ".pdf")
     }
-    assert len(before) == 12
+    assert len(before) == 15
     for path in out.iterdir():
         path.unlink()
     # In another process, a second later, with other hashes: nothing of these may be in the files.

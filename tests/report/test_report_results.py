@@ -65,11 +65,10 @@ def test_table_values(run, results):
         "steps per second": "1,401",
         "VLM calls": "3",
         "program attempts": "1",
-        "sandbox": "seccomp+landlock",
         "unfinished runs": "1",
     }
     assert (sparse["steps to 90 %"], sparse["reached 90 %"]) == ("> 20k [20k, > 20k]", "1 of 3")
-    assert (sparse["VLM calls"], sparse["program attempts"], sparse["sandbox"]) == ("0", "–", "–")
+    assert (sparse["VLM calls"], sparse["program attempts"]) == ("0", "–")
     bounds = ["steps_to_90_low", "steps_to_90_low_censored", "steps_to_90_high", "steps_to_90_high_censored"]
     assert table["steps_to_90_censored"].tolist() == [False, True]
     assert table[bounds].to_numpy().tolist() == [[10_000, False, 20_000, True], [20_000, False, 20_000, True]]

@@ -142,6 +142,20 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(
     assert "a-broken" in index
 
 
+def test_the_index_keeps_intervals_whole_and_folds_what_repeats(
+    run: Run, site: Callable[[], str], tmp_path: Path
+) -> None:
+    for seed in range(2):
+        run(seed=seed)
+    site()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "1.00 [1.00,&nbsp;1.00]" in page
+    (folded,) = re.findall(r"<details>(.*?)</details>", page, re.S)
+    assert folded.count("<img ") == 1
+    assert "<h3>minigrid-doorkey_8x8</h3>" in folded
+    assert re.findall(r"<b>1</b><span>(.*?)</span>", page) == ["environment", "method"]
+
+
 def test_without_runs_it_says_what_to_run(site: Callable[[], str], tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     site()

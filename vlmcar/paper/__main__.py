@@ -14,6 +14,7 @@ from vlmcar.cli import one_line_errors
 from vlmcar.paper.estimate import Speeds, plan_text
 from vlmcar.paper.page import write_pages
 from vlmcar.paper.plan import Figure, check_here, figures, names
+from vlmcar.types import VlmcarError
 
 STOPPED = (130, -signal.SIGINT)
 """Exit statuses of a sweep that Ctrl-C ended."""
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = _parser().parse_args(arguments[:end])
     print(f"Looking at the runs of {', '.join(options.figures)}", file=sys.stderr, flush=True)
+    _check(arguments[end + 1 :])
     planned = figures(options.figures, arguments[end + 1 :])
     failed = []
     if not options.draw:
@@ -47,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m vlmcar.paper",
         usage="%(prog)s [--plan | --draw] [--figures NAME ...] [-- OVERRIDE ...]",
         description="The figures of the VLM-CaR paper's MiniGrid environments, from runs of this suite. Says first "
-        "how many runs are complete and how long the rest takes, then runs it, then writes <results>/paper/paper.md. "
+        "how many runs are complete and how long the rest takes, then runs it, then writes <results>/paper/paper.html. "
         "Complete runs are skipped, and broken ones go on. What follows -- is handed to run.py: -- results=elsewhere",
     )
     what = parser.add_mutually_exclusive_group()
@@ -66,6 +68,18 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(names())}",
     )
     return parser
+
+
+def _check(overrides: Sequence[str]) -> None:
+    """Each figure is an experiment of its own.
+
+    Raises:
+        VlmcarError: another one is named.
+    """
+    if named := [one for one in overrides if one.lstrip("+~").startswith("experiment=")]:
+        raise VlmcarError(
+            f"{named[0]} cannot be given here: each figure is an experiment; choose with --figures"
+        )
 
 
 def _unfinished(figure: Figure) -> bool:

@@ -1,4 +1,4 @@
-"""``paper.md``: per figure its picture, its command, what is missing, and where published values come from."""
+"""``paper.html`` and ``paper.md``: per figure its picture, command, cost and gaps, and sources of published values."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 from vlmcar.paper.digitised import FOLDER, Published, read_published
 from vlmcar.paper.plan import STATES, Figure, PlannedRun
-from vlmcar.report.__main__ import write_report
 from vlmcar.report.agreement import read_agreement
+from vlmcar.report.costs import duration
 from vlmcar.report.figures import Panel, draw_into, footer, line_of, panels_of
-from vlmcar.report.results import Results, read_runs, runs_root
-from vlmcar.report.tables import markdown, one_line
+from vlmcar.report.results import Results, distinct, read_runs, runs_root
+from vlmcar.report.site import write_page
+from vlmcar.report.tables import markdown, one_line, steps_text
+from vlmcar.report.write import write_report
 from vlmcar.types import VlmcarError
 
 INTRODUCTION = (
@@ -25,7 +27,7 @@ INTRODUCTION = (
 
 
 def write_pages(planned: Sequence[Figure], command: str) -> str:
-    """Write the report of these runs, each figure and ``paper.md`` into ``<results>/paper``.
+    """Write the report of these runs, each figure, ``paper.html`` and ``paper.md`` into ``<results>/paper``.
 
     Args:
         planned: at least one figure; all are in the results folder of the first.
@@ -43,9 +45,11 @@ def write_pages(planned: Sequence[Figure], command: str) -> str:
     sections = [section for figure in planned for section in _section(figure, read, out, command)]
     page = out / "paper.md"
     head = ["# Figures of the paper's environments", INTRODUCTION, *_simulated(planned)]
-    made = f"Made by `{command}`; [`report.md`](report.md) has the table of these runs, and what was left out of it."
-    page.write_text("\n\n".join([*head, made, *sections]) + "\n", encoding="utf-8")
-    return f"{told}\nFigures: {page}"
+    made = f"Made by `{command}`; [`index.html`](index.html) has the table of these runs, and what was left out of it."
+    text = "\n\n".join([*head, made, *sections]) + "\n"
+    page.write_text(text, encoding="utf-8")
+    write_page(text, page.with_suffix(".html"), command)
+    return f"{told}\nFigures: {page.with_suffix('.html')} and {page}"
 
 
 def _simulated(planned: Sequence[Figure]) -> list[str]:
@@ -81,6 +85,20 @@ def _section(figure: Figure, read: Results, out: Path, command: str) -> list[str
         *shown,
         f"Reproduce: `{again}`",
         _table(figure.runs),
+        *_took(figure, read),
+    ]
+
+
+def _took(figure: Figure, read: Results) -> list[str]:
+    """What the finished runs took; nothing where there is none."""
+    done = read.runs[read.runs["env"].isin(figure.envs) & read.runs["finished"]]
+    if done.empty:
+        return []
+    machines = ", ".join(distinct(done["machine"]))
+    return [
+        f"Time: {len(done)} finished runs of {steps_text(done['steps'].sum())} steps together took "
+        f"{duration(done['seconds'].sum())} (sum over runs, evaluations, verification and audit included; "
+        f"{figure.parallel} at a time; {machines})."
     ]
 
 

@@ -1,4 +1,4 @@
-"""``python -m vlmcar.report``: reads run folders, writes ``report.md``, its figures and its tables."""
+"""``python -m vlmcar.report``: reads run folders, or csv files of an earlier report, and writes one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
-from vlmcar.report.agreement import agreement_cells, read_agreement, read_agreement_csv
-from vlmcar.report.costs import ledger_cells
-from vlmcar.report.exploited import audit_cells, audit_table, exploited_runs
-from vlmcar.report.figures import learning_curves
-from vlmcar.report.judge_accuracy import judge_accuracy, without_grids
-from vlmcar.report.page import WHAT_TO_RUN, failed_programs, mixed_settings, page, unfinished_runs
-from vlmcar.report.profiles import compared
-from vlmcar.report.results import Results, read_csv, read_runs, runs_root, write_csv
-from vlmcar.report.site import INDEX, write_site
-from vlmcar.report.tables import plain, readable, success, summary, write_table
+from vlmcar.report.agreement import read_agreement, read_agreement_csv
+from vlmcar.report.results import read_csv, read_runs, runs_root
+from vlmcar.report.write import write_report
 from vlmcar.types import VlmcarError
 
 
@@ -42,53 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = None if options.from_csv else runs_root(options.results)
     print(write_report(results, agreement, root, command, options.out))
     return 0
-
-
-def write_report(
-    results: Results, agreement: pd.DataFrame, root: Path | None, command: str, out: Path
-) -> str:
-    """Writes ``index.html``, ``report.md``, their figures and tables into the folder `out`.
-
-    Args:
-        root: where the runs' ``folder`` begins; ``None``: there are no run folders.
-        command: what makes them, for the page and the figures.
-
-    Returns:
-        What a terminal should show of it.
-    """
-    report = out / "report.md"
-    out.mkdir(parents=True, exist_ok=True)
-    if results.runs.empty:
-        text = page(results, results.runs, {}, {}, [], agreement, command)
-        report.write_text(text, encoding="utf-8")
-        write_site(text, results, root, out, command)
-        return "\n".join([*_left_out(results), WHAT_TO_RUN])
-    table = summary(results.runs)
-    write_csv(results, out)
-    _write_tables(results, table, agreement, out)
-    curves = without_grids(results)
-    figures = learning_curves(curves, command, out)
-    comparisons = compared(curves.runs, command, out)
-    accuracy = judge_accuracy(results, command, out)
-    text = page(results, table, figures, comparisons, accuracy, agreement, command)
-    report.write_text(text, encoding="utf-8")
-    not_shown = write_site(text, results, root, out, command)
-    lines = [f"Not shown: {problem.path} {problem.reason}" for problem in not_shown]
-    return "\n".join(
-        [plain(readable(table)), "", *_remarks(results), *lines, f"Report: {out / INDEX} and {report}"]
-    )
-
-
-def _write_tables(results: Results, table: pd.DataFrame, agreement: pd.DataFrame, out: Path) -> None:
-    """Every table of the page that has rows, as csv, markdown and LaTeX."""
-    write_table(out, "table", readable(table), table)
-    write_table(out, "success", *success(table))
-    if not results.ledger.empty:
-        write_table(out, "ledger", ledger_cells(results.ledger))  # its numbers: `write_csv`
-    if not (audit := audit_table(results.runs)).empty:
-        write_table(out, "audit", audit_cells(audit), audit)
-    if not agreement.empty:
-        write_table(out, "agreement", agreement_cells(agreement), agreement)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,19 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         help="redraw from runs.csv and evaluations.csv in DIR instead of reading run folders",
     )
     return parser
-
-
-def _remarks(results: Results) -> list[str]:
-    """What a reader of the table alone would miss."""
-    unfinished = [f"Unfinished: {line}" for line in unfinished_runs(results)]
-    failed = [f"Failed program: {line}" for line in failed_programs(results)]
-    warnings = [f"Warning: {line}" for line in mixed_settings(results)]
-    exploited = [f"Exploited: {line}" for line in exploited_runs(results.runs)]
-    return [*warnings, *failed, *exploited, *unfinished, *_left_out(results)]
-
-
-def _left_out(results: Results) -> list[str]:
-    return [f"Left out: {problem.path} {problem.reason}" for problem in results.problems]
 
 
 if __name__ == "__main__":

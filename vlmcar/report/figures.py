@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import groupby, repeat
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +26,8 @@ from vlmcar.report.tables import one_line, steps_text
 Style = Literal["-", "-.", ":"]
 
 COLUMNS = 3
+MANY = 3
+"""Environments that are worth processes of their own."""
 PANEL = (3.5, 2.7)
 """Least width and height of one of several panels, inches; the legend comes on top."""
 SINGLE = (6.0, 3.8)
@@ -70,17 +75,28 @@ def learning_curves(results: Results, command: str, out: Path) -> dict[str, Path
     """
     runs = results.runs
     lines = line_of(runs["series"])
-    panels = {
-        env: panels_of(env, evaluations, runs[runs["env"] == env])
-        for env, evaluations in results.evaluations.groupby("env")
-    }
-    figures = {"": [panel for pair in panels.values() for panel in pair]} | panels if panels else {}
-    paths = {}
-    for env, drawn in figures.items():
-        name = f"learning_curves_{env}" if env else "learning_curves"
-        text = footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
-        paths[env] = draw_into(png_path(out, name), drawn, lines, text)
-    return paths
+    by_env = {str(env): rows for env, rows in results.evaluations.groupby("env")}
+    with _each(len(by_env)) as each:
+        of_env = [runs[runs["env"] == env] for env in by_env]
+        panels = dict(zip(by_env, each(panels_of, by_env, by_env.values(), of_env), strict=True))
+        figures = {"": [panel for pair in panels.values() for panel in pair]} | panels if panels else {}
+        paths = [png_path(out, f"learning_curves_{env}" if env else "learning_curves") for env in figures]
+        texts = [
+            footer(runs[runs["env"].isin([panel.env for panel in drawn])], drawn, command)
+            for drawn in figures.values()
+        ]
+        drawn_paths = each(draw_into, paths, figures.values(), repeat(lines), texts)
+        return dict(zip(figures, drawn_paths, strict=True))
+
+
+@contextmanager
+def _each(tasks: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """`map`, in as many processes as there are cores, where there are enough tasks to be worth it."""
+    if tasks < MANY:
+        yield map
+    else:
+        with ProcessPoolExecutor(min(tasks, os.cpu_count() or 1)) as pool:
+            yield pool.map
 
 
 def draw_into(path: Path, panels: Sequence[Panel], lines: Mapping[str, Line], text: Sequence[str]) -> Path:

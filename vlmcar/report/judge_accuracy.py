@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vlmcar.report.canvas import LEGEND_SIZE, STYLE, TITLE_SIZE, canvas, png_path, save
 from vlmcar.report.figures import METHOD_COLOURS, commands_text, interval_text, vlm_text
-from vlmcar.report.results import Results, in_order
+from vlmcar.report.results import Results, in_order, mean_success
 from vlmcar.report.statistics import iqm, stratified_bootstrap
 
 LEAST_RATES = 4
@@ -72,13 +72,6 @@ def without_grids(results: Results) -> Results:
         for frame in (results.runs, results.evaluations)
     ]
     return Results(kept[0], kept[1], results.ledger, results.problems, results.csv_folder)
-
-
-def mean_success(results: Results) -> dict[tuple[str, str, int], float]:
-    """Mean of a run's evaluations after the one before training: how much it succeeded while it learned."""
-    later = results.evaluations[results.evaluations["steps"] > 0]
-    means = later.groupby(["env", "series", "seed"])["success_rate"].mean()
-    return {(str(env), str(series), int(seed)): float(value) for (env, series, seed), value in means.items()}
 
 
 def draw(

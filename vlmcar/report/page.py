@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,19 +24,31 @@ from vlmcar.report.tables import (
     readable,
     steps_text,
 )
+from vlmcar.report.throughput import throughput_section
 
 WHAT_TO_RUN = (
     "There is no run to report on: start some with `make run` or `python run.py -m env=minigrid seed=0,1,2`."
 )
 MOST_COMMANDS = 20
+_SETTINGS = {"config_hash": "config hash", "program_hash": "program", "sandbox": "sandbox"}
+"""Columns of ``runs.csv`` -> what a table calls them."""
+
+
+class Figures(NamedTuple):
+    """The PNG of each figure, which lies beside the page; empty where there is nothing to draw."""
+
+    curves: Mapping[str, Path] = {}
+    """By environment; all together under ``""``."""
+    compared: Mapping[str, Path] = {}
+    """By what they show."""
+    accuracy: Sequence[Path] = ()
+    throughput: Path | None = None
 
 
 def page(
     results: Results,
     table: pd.DataFrame,
-    figures: Mapping[str, Path],
-    comparisons: Mapping[str, Path],
-    accuracy: Sequence[Path],
+    figures: Figures,
     agreement: pd.DataFrame,
     command: str,
 ) -> str:
@@ -51,10 +64,11 @@ def page(
             *_exploited(results),
             *_unfinished(results),
             *_left_out(results),
+            *(_curves(figures.curves) if figures.curves or not figures.accuracy else []),
+            *_compared(figures.compared),
+            *_accuracy(figures.accuracy),
             *_table(table),
-            *(_figures(figures) if figures or not accuracy else []),
-            *_comparisons(comparisons),
-            *_accuracy(accuracy),
+            *throughput_section(results.runs, figures.throughput),
             *audit_section(audit_table(results.runs)),
             *ledger_section(results.ledger),
             *agreement_section(agreement),
@@ -226,7 +240,7 @@ def _table(table: pd.DataFrame) -> list[str]:
     return ["## Table", markdown_of(cells), explanation]
 
 
-def _figures(figures: Mapping[str, Path]) -> list[str]:
+def _curves(figures: Mapping[str, Path]) -> list[str]:
     if not figures:
         return ["## Learning curves", "No run has been evaluated yet."]
     links = [f"![Learning curves, all environments]({figures[''].name})"]
@@ -234,7 +248,7 @@ def _figures(figures: Mapping[str, Path]) -> list[str]:
     return ["## Learning curves", *links]
 
 
-def _comparisons(figures: Mapping[str, Path]) -> list[str]:
+def _compared(figures: Mapping[str, Path]) -> list[str]:
     """What each shows, and the figure."""
     if not figures:
         return []
@@ -258,6 +272,7 @@ def _sources(runs: pd.DataFrame) -> list[str]:
     lines = [
         f"- Code: {', '.join(distinct(commits + dirty))}",
         f"- Machines: {', '.join(distinct(runs['machine'])) or 'not stated'}",
+        *(f"- Packages: {packages}" for packages in distinct(runs["packages"])),
         f"- Resumed runs: {int((runs['resumed'] > 0).sum())}",
         "- Runs: `runs.csv`, evaluations: `evaluations.csv`, table: `table.csv`, calls of VLMs: `ledger.csv`; tables "
         "as shown: `*.md` and `*.tex`",
@@ -266,4 +281,9 @@ def _sources(runs: pd.DataFrame) -> list[str]:
     ]
     if len(commands) > MOST_COMMANDS:
         lines.append(f"  - and {len(commands) - MOST_COMMANDS} more, in column `command` of `runs.csv`")
-    return ["## Where the numbers come from", "\n".join(lines)]
+    cells = [
+        [env, series, *(", ".join(distinct(group[name])) or NOTHING for name in _SETTINGS)]
+        for (env, series), group in runs.groupby(["env", "series"], sort=False)
+    ]
+    table = markdown(["environment", "method", *_SETTINGS.values()], cells)
+    return ["## Where the numbers come from", "\n".join(lines), table]

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from vlmcar.report.canvas import LEGEND_SIZE, LINE_SPACING, STYLE, TITLE_SIZE, canvas, save
 from vlmcar.report.comparison import Improvement, performance_profile, probability_of_improvement
 from vlmcar.report.figures import Line, about, line_of
-from vlmcar.report.results import in_order
+from vlmcar.report.results import Results, in_order, mean_success
 from vlmcar.report.statistics import CONFIDENCE, NUM_RESAMPLES, Floats
 from vlmcar.report.tables import score_text, write_table
 
@@ -30,15 +30,18 @@ FRAME = 0.75
 """Of a panel's height, inches: title, ticks and axis label."""
 LABEL_WIDTH = 30
 """Characters."""
-BAR_WIDTH, BAR, BAR_MARGINS = 6.4, 0.42, 0.9
+BAR_WIDTH, BAR, BAR_MARGINS = 8.2, 0.42, 1.05
 """Inches: of the other figure, of a method, and of title and axis together."""
 INTERVAL = (
     f"{CONFIDENCE:.0%} stratified bootstrap interval, {NUM_RESAMPLES} resamples of runs within each environment; "
     "an environment with a single run adds nothing to it, and with few runs it tends to be too narrow."
 )
 
+WHEN = {"mean_success": "success during training (mean)", "final_success": "final success"}
+"""What runs are compared by: how soon they succeed, and how much in the end."""
+
 Scores = dict[str, dict[str, Floats]]
-"""Series, then environment, to the final success of its finished runs (num_runs,)."""
+"""Series, then environment, to one of ``WHEN`` of its finished runs (num_runs,)."""
 
 
 class Group(NamedTuple):
@@ -54,17 +57,19 @@ class Pair(NamedTuple):
     x: str
     y: str
     envs: list[str]
-    improvement: Improvement
+    improvement: dict[str, Improvement]
+    """By each of ``WHEN``."""
 
 
-def compared(runs: pd.DataFrame, command: str, out: Path) -> dict[str, Path]:
+def compared(results: Results, command: str, out: Path) -> dict[str, Path]:
     """Draws both figures, and writes what the second shows as a table.
 
     Returns:
         What each shows, and its PNG; empty where no two methods have finished runs in one environment.
     """
+    runs = with_mean_success(results)
     scores, lines = scores_of(runs), line_of(runs["series"])
-    shown, upon = groups(scores), pairs(scores)
+    shown, upon = groups(scores), pairs(runs)
     if not shown:
         return {}
     write_table(out, "probability_of_improvement", _pair_cells(upon), _pair_numbers(upon))
@@ -77,12 +82,20 @@ def compared(runs: pd.DataFrame, command: str, out: Path) -> dict[str, Path]:
         }
 
 
-def scores_of(runs: pd.DataFrame) -> Scores:
+def with_mean_success(results: Results) -> pd.DataFrame:
+    """The runs, with a column ``mean_success``; what was evaluated only before training and at its end has that."""
+    means, runs = mean_success(results), results.runs
+    ids = zip(runs["env"], runs["series"], runs["seed"], strict=True)
+    known = [means.get(key, np.nan) for key in ids]
+    return runs.assign(mean_success=pd.Series(known, runs.index).fillna(runs["final_success"]))
+
+
+def scores_of(runs: pd.DataFrame, column: str = "final_success") -> Scores:
     """Of finished runs; the first series is the one that the others are compared with."""
     done = runs[runs["finished"]]
     return {
         series: {
-            str(env): group["final_success"].to_numpy(dtype=np.float64)
+            str(env): group[column].to_numpy(dtype=np.float64)
             for env, group in done[done["series"] == series].groupby("env")
         }
         for series in in_order(done["series"])
@@ -100,14 +113,19 @@ def groups(scores: Scores) -> list[Group]:
     ]
 
 
-def pairs(scores: Scores) -> list[Pair]:
+def pairs(runs: pd.DataFrame) -> list[Pair]:
     """The first series against each other one that shares an environment with it."""
-    first, *others = scores or [""]
+    by = {column: scores_of(runs, column) for column in WHEN}
+    ends = by["final_success"]
+    first, *others = ends or [""]
     found = []
     for other in others:
-        if envs := [env for env in scores[first] if env in scores[other]]:
-            xs, ys = ([scores[name][env] for env in envs] for name in (first, other))
-            found.append(Pair(first, other, envs, probability_of_improvement(xs, ys)))
+        if envs := [env for env in ends[first] if env in ends[other]]:
+            improvement = {}
+            for column, scores in by.items():
+                xs, ys = ([scores[name][env] for env in envs] for name in (first, other))
+                improvement[column] = probability_of_improvement(xs, ys)
+            found.append(Pair(first, other, envs, improvement))
     return found
 
 
@@ -200,24 +218,25 @@ def apart(wanted: Sequence[float], heights: Sequence[float], low: float, high: f
 
 
 def draw_pairs(shown: Sequence[Pair], lines: Mapping[str, Line], footer: Sequence[str]) -> Figure:
-    """A row for each pair. To be drawn inside ``mpl.rc_context(STYLE)``."""
+    """A row for each pair, a panel for each of ``WHEN``. To be drawn inside ``mpl.rc_context(STYLE)``."""
     labels = [f"{_wrapped(pair.y)}\n{_environments(pair.envs)}" for pair in shown]
     row = max(BAR, *map(_label_height, labels))
     figure = canvas(BAR_WIDTH, row * len(shown) + BAR_MARGINS, footer)
-    axes = figure.subplots()
-    axes.axvline(0.5, color="#555555", linewidth=0.8)
-    for place, pair in enumerate(shown):
-        colour, middle = lines[pair.y].colour, pair.improvement
-        axes.plot([middle.low, middle.high], [place, place], color=colour, linewidth=5, alpha=0.35)
-        axes.plot([middle.probability], [place], "o", color=colour, markersize=5, clip_on=False, zorder=3)
-        axes.text(1.02, place, score_text(*middle), color="#555555", size=LEGEND_SIZE, va="center")
-    axes.set_yticks(range(len(shown)), labels)
-    axes.tick_params(axis="y", length=0, labelsize=LEGEND_SIZE)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlabel(f"P({shown[0].x} > other), final success")
-    axes.set_title("Probability of improvement", loc="left", size=TITLE_SIZE, weight="bold")
+    panels: Sequence[Axes] = figure.subplots(1, len(WHEN), sharey=True)
+    for axes, (column, title) in zip(panels, WHEN.items(), strict=True):
+        axes.axvline(0.5, color="#555555", linewidth=0.8)
+        for place, pair in enumerate(shown):
+            colour, middle = lines[pair.y].colour, pair.improvement[column]
+            axes.plot([middle.low, middle.high], [place, place], color=colour, linewidth=5, alpha=0.35)
+            axes.plot([middle.probability], [place], "o", color=colour, markersize=5, clip_on=False, zorder=3)
+            axes.text(1.04, place, score_text(*middle), color="#555555", size=LEGEND_SIZE, va="center")
+        axes.tick_params(axis="y", length=0, labelsize=LEGEND_SIZE)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel(f"probability of improvement,\nP({shown[0].x} > other)")
+        axes.set_title(title, loc="left", size=TITLE_SIZE, weight="bold")
+    panels[0].set_yticks(range(len(shown)), labels)
+    panels[0].set_ylim(len(shown) - 0.5, -0.5)
     return figure
 
 
@@ -226,10 +245,12 @@ def _pair_numbers(shown: Sequence[Pair]) -> pd.DataFrame:
         {
             "method": pair.x,
             "other": pair.y,
-            **pair.improvement._asdict(),
+            "by": column,
+            **improvement._asdict(),
             "environments": ", ".join(pair.envs),
         }
         for pair in shown
+        for column, improvement in pair.improvement.items()
     )
 
 
@@ -238,7 +259,10 @@ def _pair_cells(shown: Sequence[Pair]) -> pd.DataFrame:
         {
             "method": pair.x,
             "other": pair.y,
-            "P(method > other)": score_text(*pair.improvement),
+            **{
+                f"P(method > other), {WHEN[column]}": score_text(*one)
+                for column, one in pair.improvement.items()
+            },
             "environments": ", ".join(pair.envs),
         }
         for pair in shown
@@ -281,7 +305,10 @@ def _pairs_footer(runs: pd.DataFrame, shown: Sequence[Pair], command: str) -> li
     for pair in shown:
         lists.setdefault(", ".join(pair.envs), []).append(pair.y)
     texts = [f"Upon {', '.join(names)}: in {where}." for where, names in lists.items()]
-    text = f"Mean over environments; a tie counts half. Bar: {INTERVAL}"
+    text = (
+        "During training: mean of a run's evaluations after the first. Mean over environments; a tie counts half. "
+        f"Bar: {INTERVAL}"
+    )
     return _footer(runs, series, envs, [*texts, text], command)
 
 

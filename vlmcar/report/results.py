@@ -54,6 +54,7 @@ MANIFEST_FIELDS: dict[str, tuple[type, ...]] = {
     "false_negatives": OPTIONAL_NUMBER,
     "program_hash": OPTIONAL_TEXT,
     "program_error": OPTIONAL_TEXT,
+    "packages": (dict, type(None)),
 }
 RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "final_success": NUMBER,
@@ -79,6 +80,7 @@ NOT_IN_OLDER_FILES = [
     *("false_positives", "false_negatives"),  # null: the judge is not simulated
     *("refused", "truncated"),  # null: counted among the failed
     *("program_hash", "program_error"),  # null: there was no program; it did not fail
+    "packages",  # null: in the run folders alone
     *("audit", "exploited_before", "exploited", *AUDIT_COLUMNS),  # null: no audit
 ]
 
@@ -87,6 +89,7 @@ RUN_COLUMNS = {
     "seed": "int64",
     **dict.fromkeys(["judge", "config_hash", "sandbox", "commit", "dirty", "machine"], "str"),
     **dict.fromkeys(["command", "folder", "vlm_model", "program_hash", "program_error"], "str"),
+    "packages": "str",
     "steps": "int64",
     "finished": "bool",
     **dict.fromkeys(["final_success", "final_episodes", "steps_to_90", "train_seconds"], "float64"),
@@ -206,6 +209,13 @@ def distinct(values: Iterable[str]) -> list[str]:
     return sorted({value for value in values if value})
 
 
+def mean_success(results: Results) -> dict[tuple[str, str, int], float]:
+    """Mean of a run's evaluations after the one before training: how much it succeeded while it learned."""
+    later = results.evaluations[results.evaluations["steps"] > 0]
+    means = later.groupby(["env", "series", "seed"])["success_rate"].mean()
+    return {(str(env), str(series), int(seed)): float(value) for (env, series, seed), value in means.items()}
+
+
 def _run_folders(root: Path) -> list[Path]:
     """Folders that hold a manifest, or a result that has lost its manifest."""
     return sorted({path.parent for name in ("manifest.json", "result.json") for path in root.rglob(name)})
@@ -230,6 +240,7 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], pd.DataFrame, l
     del run["git"]
     run |= {
         "commit": git.get("commit") or "",
+        "packages": ", ".join(f"{name} {version}" for name, version in (manifest["packages"] or {}).items()),
         "dirty": {True: "yes", False: "no"}.get(git.get("dirty"), ""),
         "folder": folder.relative_to(root).as_posix(),
         "finished": (folder / "result.json").exists(),

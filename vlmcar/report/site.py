@@ -39,13 +39,11 @@ def write_site(text: str, results: Results, root: Path | None, out: Path, comman
     problems = [*unread, *unseen]
     for story in stories:
         (out / story.file).write_text(program_page(story, command), encoding="utf-8")
-    # No HTML in it: a program's or a VLM's words are text. Its heading is the page's.
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    body = reader.render(text.partition("\n")[2])
     page = templates.get_template("index.html").render(
         style=asset("style.css"),
+        title="Code as reward, compared",
         tiles=_tiles(results),
-        body=Markup(_inlined(_scrolling(body), out)),
+        body=_body(text, out),
         stories=[
             {"story": story, "images": [Markup(image) for image in _images(story)]} for story in stories
         ],
@@ -55,6 +53,34 @@ def write_site(text: str, results: Results, root: Path | None, out: Path, comman
     )
     (out / INDEX).write_text(page, encoding="utf-8")
     return problems
+
+
+def write_page(text: str, path: Path, command: str) -> None:
+    """Write one markdown text as an HTML page, its pictures inside, beside the files that it links.
+
+    Args:
+        text: begins with its heading.
+        path: of the page.
+        command: what makes it.
+    """
+    page = templates.get_template("index.html").render(
+        style=asset("style.css"),
+        title=text.partition("\n")[0].removeprefix("# "),
+        tiles=[],
+        body=_body(text, path.parent),
+        stories=[],
+        gifs=[],
+        problems=[],
+        command=command,
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def _body(text: str, folder: Path) -> Markup:
+    """Markdown as HTML, without its heading. No HTML in it: a program's or a VLM's words are text."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    html = reader.render(text.partition("\n")[2])
+    return Markup(_inlined(_folded(_scrolling(html)), folder))
 
 
 def data_uri(path: Path) -> str:
@@ -73,8 +99,8 @@ def _tiles(results: Results) -> list[tuple[str, str]]:
         return []
     return [
         (f"{int(runs['finished'].sum())} of {len(runs)}", "runs finished"),
-        (str(runs["env"].nunique()), "environments"),
-        (str(runs["series"].nunique()), "methods"),
+        (str(runs["env"].nunique()), "environments" if runs["env"].nunique() > 1 else "environment"),
+        (str(runs["series"].nunique()), "methods" if runs["series"].nunique() > 1 else "method"),
         (str(int(runs.groupby(["env", "series"])["seed"].nunique().max())), "seeds, at most"),
         (
             ", ".join(vlm for vlm in distinct(runs["vlm"]) if vlm != "none") or "none",
@@ -85,8 +111,21 @@ def _tiles(results: Results) -> list[tuple[str, str]]:
 
 
 def _scrolling(html: str) -> str:
-    """Wide tables scroll by themselves, not the page."""
+    """Wide tables scroll by themselves, not the page; intervals stay in one line."""
+    html = re.sub(r"\[((?:&gt; )?[\d.,]+\w?), ((?:&gt; )?[\d.,]+\w?)\]", _unbroken, html)
     return html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+
+
+def _unbroken(interval: re.Match[str]) -> str:
+    return interval[0].replace(" ", "&nbsp;")
+
+
+def _folded(html: str) -> str:
+    """A row of pictures that each have a heading, one per environment, is there for who asks."""
+    pictures = r"(?:<h3>[^<]*</h3>\s*<p><img [^>]*></p>\s*)+"
+    return re.sub(
+        pictures, lambda found: f"<details><summary>One by one</summary>\n{found[0]}</details>\n", html
+    )
 
 
 def _inlined(html: str, out: Path) -> str:

@@ -57,7 +57,6 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "steps per second": f"{row.steps_per_second:,.0f}" if row.seeds else NOTHING,
             "VLM calls": row.vlm_calls or NOTHING,
             "program attempts": row.program_attempts or NOTHING,
-            "sandbox": row.sandbox or NOTHING,
             "unfinished runs": str(row.unfinished),
         }
         for row in table.itertuples()
