@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test test-browser lint report smoke bench verification-power clean
+.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -31,9 +31,11 @@ report: $(READY) ## figures and tables of everything under results/
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
-test-browser: $(READY) ## the report's pages in Chromium (installs playwright and, as root on Debian, chromium)
+browser: $(READY) ## what test-browser needs: playwright and, as root on Debian, chromium
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
+
+test-browser: browser ## the report's pages in Chromium
 	$(BIN)/python -m pytest -n 0 -m browser
 
 lint: $(READY) ## ruff and mypy
