@@ -144,20 +144,24 @@ class MiniGrid:
     def make_vec(
         self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool, truth: bool = False
     ) -> Any:
-        """Training or evaluation environments, see ``vlmcar.env.vector.FrameVecEnv``."""
-        from vlmcar.env.vector import FrameVecEnv
+        """Training or evaluation environments: a ``vlmcar.env.minigrid_vector.MiniGridVecEnv``."""
+        from vlmcar.env.minigrid_vector import MiniGridVecEnv
 
-        make = self._make_env_with_truth if truth else self.make_env
-        return FrameVecEnv([make] * num_envs, seeds, frames, auto_reset, truth)
+        truth_of: Any = None
+        if truth:
+            from vlmcar.env.minigrid_truth import Truth
 
-    def _make_env_with_truth(self) -> Any:
-        from vlmcar.env.minigrid_truth import WithTruth
-
-        return WithTruth(self.make_env())
+            truth_of = Truth
+        return MiniGridVecEnv(
+            self._make_simulator, num_envs, seeds, self.tile_size, frames, auto_reset, truth_of
+        )
 
     @cached_property
     def _simulator(self) -> Any:
-        """An unwrapped environment for trajectories; nobody looks at its observations, so it makes none."""
+        return self._make_simulator()
+
+    def _make_simulator(self) -> Any:
+        """An unwrapped environment that makes no observations, which are most of a step's time."""
         import gymnasium
         import minigrid  # noqa: F401  (registers the environments)
 
@@ -165,7 +169,7 @@ class MiniGrid:
             env: Any = gymnasium.make(self.env_id).unwrapped
         except gymnasium.error.Error as error:
             raise VlmcarError(f"env.env_id={self.env_id}: {error}") from None
-        env.gen_obs = lambda: None  # most of a step's time
+        env.gen_obs = lambda: None
         return env
 
     @cached_property

@@ -1,45 +1,253 @@
-"""MiniGrid's own picture of the full grid, drawn from cached tiles."""
+"""MiniGrid's own picture of the full grid and its own view of the agent, gathered for many environments at once.
+
+MiniGrid draws and encodes cell by cell, in Python. Both depend only on each cell's encoding (``WorldObj.encode``) and
+on where the agent is and looks, so a cell becomes a number, its **code**; pictures and views are looked up.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
+from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.core.grid import Grid
+from minigrid.core.world_object import Floor, Goal, Lava, Wall
+from numpy.typing import NDArray
 
-from vlmcar.types import Frame
+from vlmcar.types import Frame, Frames
+
+Codes = NDArray[np.int16]
+UNSEEN, EMPTY, WALL = 0, 1, 2
+"""Codes that every table begins with."""
+_NEVER_CHANGE = (Wall, Floor, Goal, Lava)
+_MASKS_KEPT = 100_000
+
+
+class Cells:
+    """Codes of cells, and what each means.
+
+    Attributes:
+        encoded: uint8 (codes, 3), ``WorldObj.encode`` of each.
+        opaque: bool (codes,), whether the agent cannot see behind it.
+    """
+
+    def __init__(self) -> None:
+        unseen, empty = (OBJECT_TO_IDX[name] for name in ("unseen", "empty"))
+        self._codes: dict[tuple[int, int, int], int] = {}
+        self.encoded = np.array([(unseen, 0, 0), (empty, 0, 0)], dtype=np.uint8)
+        self.opaque = np.array([False, False])
+        self._examples: list[Any] = [None, None]
+        assert self.code(Wall()) == WALL
+
+    def code(self, cell: Any) -> int:
+        """Of a ``WorldObj``, or of ``None``: nothing there."""
+        if cell is None:
+            return EMPTY
+        key = cell.encode()
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = len(self.encoded)
+            self.encoded = np.concatenate([self.encoded, np.array([key], dtype=np.uint8)])
+            self.opaque = np.append(self.opaque, not cell.see_behind())
+            self._examples.append(copy(cell))  # the cell itself may change
+        return code
+
+    def draw(self, code: int, agent_dir: int | None, tile_size: int) -> Frame:
+        """One tile as MiniGrid draws it: uint8 (tile, tile, 3) RGB."""
+        tile = Grid.render_tile(self._examples[code], agent_dir=agent_dir, tile_size=tile_size)
+        return tile.astype(np.uint8)  # MiniGrid's are float
+
+
+class Boards:
+    """The grids of several unwrapped MiniGrid environments of one size, as codes.
+
+    `sync` reads an environment after each step or reset: what lies where is compared, object by object, and
+    what can change by itself (doors, keys, ...) is encoded again. Walls, floors, goals and lava never change.
+
+    Attributes:
+        codes: int16 (num_envs, height, width); without the agent.
+        columns, rows, directions: int (num_envs,), of the agents.
+        carried: int (num_envs,), codes of what they carry; ``EMPTY``: nothing.
+    """
+
+    def __init__(self, envs: Sequence[Any], cells: Cells) -> None:
+        self.envs = list(envs)
+        self.cells = cells
+        num_envs = len(self.envs)
+        self.width, self.height = self.envs[0].width, self.envs[0].height
+        view = self.envs[0].agent_view_size
+        self._margin = view - 1  # the view reaches so far beyond the grid, where MiniGrid shows walls
+        shape = (num_envs, self.height + 2 * self._margin, self.width + 2 * self._margin)
+        self._padded = np.full(shape, WALL, dtype=np.int16)
+        inside = slice(self._margin, -self._margin) if self._margin else slice(None)
+        self.codes: Codes = self._padded[:, inside, inside]
+        self.columns, self.rows, self.directions, self.carried = np.zeros((4, num_envs), dtype=np.int64)
+        self._lying: list[list[Any]] = [[] for _ in self.envs]
+        self._changeable: list[list[tuple[int, int, Any]]] = [[] for _ in self.envs]
+        self._view = View(view, shape[2], all(env.see_through_walls for env in self.envs))
+
+    def sync(self, i: int) -> None:
+        """Take in what environment `i` is like now."""
+        env = self.envs[i]
+        lying = env.grid.grid
+        if lying != self._lying[i]:  # compares objects by identity
+            code = self.cells.code
+            self._lying[i] = list(lying)
+            self.codes[i] = np.array([code(cell) for cell in lying]).reshape(self.height, self.width)
+            self._changeable[i] = [
+                (*divmod(place, self.width), cell)
+                for place, cell in enumerate(lying)
+                if cell is not None and type(cell) not in _NEVER_CHANGE
+            ]
+        else:
+            codes = self.codes[i]
+            for row, column, cell in self._changeable[i]:
+                codes[row, column] = self.cells.code(cell)
+        self.columns[i], self.rows[i] = env.agent_pos
+        self.directions[i] = env.agent_dir
+        self.carried[i] = EMPTY if env.carrying is None else self.cells.code(env.carrying)
+
+    def views(self, which: slice | NDArray[np.int64] = slice(None)) -> Codes:
+        """What the agents see: int16 (envs, view * view) in the order of MiniGrid's ``image``, cell by cell."""
+        corner = (
+            (self.rows[which] + self._margin) * self._padded.shape[2] + self.columns[which] + self._margin
+        )
+        flat = self._padded.reshape(len(self.envs), -1)[which]
+        return self._view(flat, corner, self.directions[which], self.carried[which], self.cells.opaque)
+
+
+class View:
+    """MiniGrid's partial view (``gen_obs``): the cells before the agent, those behind walls hidden.
+
+    Args:
+        size: cells per side.
+        stride: width of the padded grid.
+        see_through_walls: nothing is hidden.
+    """
+
+    def __init__(self, size: int, stride: int, see_through_walls: bool) -> None:
+        self.size = size
+        self.see_through_walls = see_through_walls
+        self._offsets = np.stack([_offsets(size, stride, direction) for direction in range(4)])
+        self._agent = size // 2 * size + size - 1
+        self._masks: dict[bytes, NDArray[np.bool_]] = {}
+
+    def __call__(
+        self,
+        flat: Codes,
+        corner: NDArray[np.int64],
+        directions: NDArray[np.int64],
+        carried: NDArray[np.int64],
+        opaque: NDArray[np.bool_],
+    ) -> Codes:
+        seen: Codes = np.take_along_axis(flat, corner[:, None] + self._offsets[directions], axis=1)
+        if not self.see_through_walls:
+            walls = opaque[seen]
+            seen = np.where(np.stack([self._mask(row) for row in walls]), seen, np.int16(UNSEEN))
+        seen[:, self._agent] = carried
+        return seen
+
+    def _mask(self, opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        key = opaque.tobytes()
+        mask = self._masks.get(key)
+        if mask is None:
+            if len(self._masks) >= _MASKS_KEPT:
+                self._masks.clear()
+            mask = self._masks[key] = visible(opaque.reshape(self.size, self.size)).ravel()
+        return mask
+
+
+def visible(opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cells of a view light reaches, as MiniGrid's ``Grid.process_vis`` has it.
+
+    Args:
+        opaque: bool (columns, rows); the agent is in the middle of the last row.
+    """
+    width, height = opaque.shape
+    lit = np.zeros((width, height), dtype=bool)
+    lit[width // 2, height - 1] = True
+    for row in reversed(range(height)):
+        for columns, side in ((range(width - 1), 1), (range(width - 1, 0, -1), -1)):
+            for column in columns:
+                if lit[column, row] and not opaque[column, row]:
+                    lit[column + side, row] = True
+                    if row > 0:
+                        lit[column + side, row - 1] = lit[column, row - 1] = True
+    return lit
+
+
+def _offsets(size: int, stride: int, direction: int) -> NDArray[np.int64]:
+    """Where each cell of a view lies in the flat padded grid, from the agent's cell."""
+    half = size // 2
+    left, top = ((0, -half), (-half, 0), (1 - size, -half), (-half, 1 - size))[direction]
+    columns, rows = np.meshgrid(left + np.arange(size), top + np.arange(size), indexing="ij")
+    offsets = rows * stride + columns  # (columns, rows)
+    for _ in range(direction + 1):
+        offsets = _rotated_left(offsets)
+    return offsets.ravel()
+
+
+def _rotated_left(grid: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As ``Grid.rotate_left``: column i, row j goes to column j, row ``width - 1 - i``."""
+    return grid.T[:, ::-1]
 
 
 class TileRenderer:
     """Draws what ``env.get_frame(highlight=False, tile_size=tile_size)`` draws, pixel for pixel, faster.
 
-    A tile depends only on its cell's encoding and the agent's direction, so each is drawn once by
-    MiniGrid and gathered from then on.
+    Each kind of tile, a code with or without the agent looking in a direction, is drawn once by MiniGrid. A picture
+    is then described by its **map**, the numbers of its tiles, and gathered from them.
     """
 
-    def __init__(self, tile_size: int) -> None:
+    def __init__(self, tile_size: int, cells: Cells | None = None) -> None:
         self.tile_size = tile_size
-        self._index: dict[tuple[Any, int | None], int] = {}
-        self._tiles = np.empty((0, tile_size, tile_size, 3), dtype=np.uint8)
+        self.cells = cells or Cells()
+        self._boards: Boards | None = None
+        self._numbers = np.full((0, 5), -1, dtype=np.int16)  # by code, and by direction or 4: no agent
+        self._tile_rows = np.empty((0, tile_size * 3), dtype=np.uint8)
 
     def __call__(self, env: Any) -> Frame:
         """Render an unwrapped ``MiniGridEnv``: uint8 (rows * tile, columns * tile, 3) RGB, 0-255."""
-        grid = env.grid
-        agent = env.agent_pos[1] * grid.width + env.agent_pos[0]
-        indices = [
-            self._tile(cell, env.agent_dir if position == agent else None)
-            for position, cell in enumerate(grid.grid)
-        ]
-        tiles = self._tiles[indices].reshape(grid.height, grid.width, self.tile_size, self.tile_size, 3)
-        # (rows, columns, tile, tile, 3) -> (rows, tile, columns, tile, 3) -> one picture
-        return tiles.transpose(0, 2, 1, 3, 4).reshape(
-            grid.height * self.tile_size, grid.width * self.tile_size, 3
-        )
+        if self._boards is None or self._boards.envs[0] is not env:
+            self._boards = Boards([env], self.cells)
+        self._boards.sync(0)
+        return self.frames(self.maps(self._boards))[0]
 
-    def _tile(self, cell: Any, agent_dir: int | None) -> int:
-        key = (None if cell is None else cell.encode(), agent_dir)
-        if key not in self._index:
-            tile = Grid.render_tile(cell, agent_dir=agent_dir, tile_size=self.tile_size)
-            self._index[key] = len(self._tiles)
-            self._tiles = np.concatenate([self._tiles, tile[None].astype(np.uint8)])  # MiniGrid's are float
-        return self._index[key]
+    def maps(self, boards: Boards, which: slice | NDArray[np.int64] = slice(None)) -> Codes:
+        """The numbers of the tiles: int16 (envs, height, width). Equal maps are equal pictures."""
+        codes = boards.codes[which]
+        maps = self._number(codes, 4)
+        envs = np.arange(len(codes))
+        rows, columns = boards.rows[which], boards.columns[which]
+        maps[envs, rows, columns] = self._number(codes[envs, rows, columns], boards.directions[which])
+        return maps
+
+    def frames(self, maps: Codes) -> Frames:
+        """Draw maps: uint8 (pictures, height * tile, width * tile, 3)."""
+        count, height, width = maps.shape
+        size = self.tile_size
+        rows = maps[:, :, None, :].astype(np.intp) * size + np.arange(size)[:, None]
+        pixels = self._tile_rows.take(rows.ravel(), axis=0)  # (count, height, tile, width) rows of tiles
+        return pixels.reshape(count, height * size, width * size, 3)
+
+    def _number(self, codes: Codes, directions: int | NDArray[np.int64]) -> Codes:
+        known = len(self._numbers)
+        if known < len(self.cells.encoded):
+            new = np.full((len(self.cells.encoded) - known, 5), -1, dtype=np.int16)
+            self._numbers = np.concatenate([self._numbers, new])
+        numbers: Codes = self._numbers[codes, directions]
+        if (numbers < 0).any():
+            for code, direction in set(
+                zip(*(a.ravel().tolist() for a in np.broadcast_arrays(codes, directions)), strict=True)
+            ):
+                if self._numbers[code, direction] < 0:
+                    self._add(code, direction)
+            numbers = self._numbers[codes, directions]
+        return numbers
+
+    def _add(self, code: int, direction: int) -> None:
+        tile = self.cells.draw(code, None if direction == 4 else direction, self.tile_size)
+        self._numbers[code, direction] = len(self._tile_rows) // self.tile_size
+        self._tile_rows = np.concatenate([self._tile_rows, tile.reshape(self.tile_size, -1)])

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
-
 
 class Truth:
     """Says what is so in a state, in terms of how the episode began; the same for every task.
@@ -46,23 +44,6 @@ class Truth:
             "unlocked_door_open": any(door.is_open for door in self.unlocked),
             "on_goal": below is not None and below.type == "goal",
         }
-
-
-class WithTruth(gymnasium.Wrapper):
-    """Says in ``truth`` what is so after the last step or reset."""
-
-    truth: dict[str, bool]
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
-        started = self.env.reset(seed=seed, options=options)
-        self._truth = Truth(self.env.unwrapped)
-        self.truth = self._truth.predicates()
-        return started
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        stepped = self.env.step(action)
-        self.truth = self._truth.predicates()
-        return stepped
 
 
 def _cells(env: Any) -> list[tuple[tuple[int, int], Any]]:

@@ -17,28 +17,51 @@ from vlmcar.types import Frame
 _SIZES = (len(OBJECT_TO_IDX), len(COLOR_TO_IDX), len(STATE_TO_IDX))
 
 
-class OneHotView(gymnasium.ObservationWrapper):
+class OneHot:
     """The partial view as one-hot object, colour and state per cell, and the agent's direction.
 
-    Observation: float32 (7 * 7 * 20 + 4,) of zeros and ones. The mission text is left out: in the tasks
-    here it names no choice that the view does not show.
+    float32 (view * view * 20 + 4,) of zeros and ones. The mission text is left out: in the tasks here it names no
+    choice that the view does not show.
     """
+
+    def __init__(self, view: int) -> None:
+        self._ones = (np.arange(view * view) * sum(_SIZES))[:, None] + np.cumsum(
+            (0, *_SIZES[:-1])
+        )  # (cells, 3)
+        self._length = view * view * sum(_SIZES)
+        self.space = spaces.Box(0.0, 1.0, (self._length + 4,), np.float32)
+
+    def __call__(self, images: NDArray[np.uint8], directions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Of several environments at once.
+
+        Args:
+            images: (envs, view * view, 3), MiniGrid's ``image`` cell by cell.
+            directions: (envs,)
+
+        Returns:
+            float32 (envs, view * view * 20 + 4)
+        """
+        count = len(images)
+        observations = np.zeros((count, self._length + 4), dtype=np.float32)
+        starts = np.arange(count) * (self._length + 4)
+        flat = observations.reshape(-1)
+        flat[(images + self._ones).reshape(count, -1) + starts[:, None]] = 1.0
+        flat[starts + self._length + directions] = 1.0
+        return observations
+
+
+class OneHotView(gymnasium.ObservationWrapper):
+    """Observations as `OneHot` has them."""
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
         image: Any = env.observation_space["image"]  # type: ignore[index]
-        height, width, _ = image.shape
-        cell_offsets = np.arange(height * width)[:, None] * sum(_SIZES)
-        channel_offsets = np.cumsum((0, *_SIZES[:-1]))[None, :]
-        self._offsets = cell_offsets + channel_offsets  # (cells, 3)
-        self._view_length = height * width * sum(_SIZES)
-        self.observation_space = spaces.Box(0.0, 1.0, (self._view_length + 4,), np.float32)
+        self._one_hot = OneHot(image.shape[0])
+        self.observation_space = self._one_hot.space
 
     def observation(self, observation: dict[str, Any]) -> NDArray[np.float32]:
-        one_hot = np.zeros(self._view_length + 4, dtype=np.float32)
-        one_hot[observation["image"].reshape(-1, 3) + self._offsets] = 1.0
-        one_hot[self._view_length + observation["direction"]] = 1.0
-        return one_hot
+        image = observation["image"].reshape(1, -1, 3)
+        return self._one_hot(image, np.array([observation["direction"]]))[0]
 
 
 class FullFrame(gymnasium.Wrapper):

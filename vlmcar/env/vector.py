@@ -9,8 +9,7 @@ import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 from stable_baselines3.common.vec_env.dummy_vec_env import DummyVecEnv
 
-from vlmcar.env.truth import columns
-from vlmcar.types import Frames, Truth
+from vlmcar.types import Frames
 
 
 class FrameVecEnv(DummyVecEnv):
@@ -29,8 +28,6 @@ class FrameVecEnv(DummyVecEnv):
         with_frames: ``False`` renders nothing, for methods without a judge.
         auto_reset: ``False`` leaves a finished environment idle until ``reset()``, so that each plays
             exactly one episode; used for evaluation.
-        with_truth: show ``truth`` and ``reset_truth``, what is so on ``frames`` and ``reset_frames``; each
-            environment then has an attribute ``truth``, too.
 
     At the end of an episode ``infos[i]`` holds ``is_success``, ``terminal_observation``,
     ``TimeLimit.truncated`` and ``episode`` with ``r`` (the environment's own return) and ``l`` (steps).
@@ -39,8 +36,6 @@ class FrameVecEnv(DummyVecEnv):
     frames: Frames
     initial: Frames
     reset_frames: Frames
-    truth: Truth
-    reset_truth: Truth
 
     def __init__(
         self,
@@ -48,13 +43,11 @@ class FrameVecEnv(DummyVecEnv):
         seeds: Sequence[int],
         with_frames: bool,
         auto_reset: bool = True,
-        with_truth: bool = False,
     ) -> None:
         super().__init__(list(make_envs))
         self.first_seeds = [int(s) for s in seeds]
         self.with_frames = with_frames
         self.auto_reset = auto_reset
-        self.with_truth = with_truth
         self.finished = np.zeros(self.num_envs, dtype=bool)
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
@@ -72,10 +65,6 @@ class FrameVecEnv(DummyVecEnv):
             )  # (num_envs, height, width, 3)
             self.initial = self.frames.copy()
             self.reset_frames = self.frames.copy()
-        if self.with_truth:
-            self._truths = [env.truth for env in self.envs]  # type: ignore[attr-defined]
-            self._reset_truths = list(self._truths)
-            self.truth = self.reset_truth = columns(self._truths)
         return observations
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -87,8 +76,6 @@ class FrameVecEnv(DummyVecEnv):
                 self.buf_rews[i], self.buf_dones[i] = 0.0, False
             else:
                 self._step_one(i)
-        if self.with_truth:
-            self.truth, self.reset_truth = columns(self._truths), columns(self._reset_truths)
         return (
             self._obs_from_buf(),
             self.buf_rews.copy(),
@@ -102,8 +89,6 @@ class FrameVecEnv(DummyVecEnv):
         done = terminated or truncated
         if self.with_frames:
             self.frames[i] = env.render()  # before any reset: the frame that the judge must see
-        if self.with_truth:
-            self._truths[i] = env.truth  # type: ignore[attr-defined]
         self._returns[i] += float(reward)
         self._lengths[i] += 1
         if done:
@@ -116,8 +101,6 @@ class FrameVecEnv(DummyVecEnv):
                 observation, _ = env.reset()
                 if self.with_frames:
                     self.reset_frames[i] = env.render()
-                if self.with_truth:
-                    self._reset_truths[i] = env.truth  # type: ignore[attr-defined]
             else:
                 self.finished[i] = True
         self.buf_rews[i], self.buf_dones[i], self.buf_infos[i] = float(reward), done, info
