@@ -33,9 +33,9 @@ class Contestant:
         num_envs = built.algorithm.num_envs
         venv = built.env.make_vec(num_envs, range(num_envs), frames=self.judge is not None, auto_reset=True)
         self._step, venv.step_wait = venv.step_wait, self._timed_step
-        self.model = built.algorithm.model(
-            RewardVecEnv(venv, self.judge, built.reward, built.method.env_reward), built.seed
-        )
+        rewarded = RewardVecEnv(venv, self.judge, built.reward, built.method.env_reward)
+        self.model = built.algorithm.model(rewarded, built.seed)
+        built.algorithm.defer(self.model, rewarded)
         self.rates: list[float] = []
         self.seconds = 0.0
         self.env_seconds = 0.0

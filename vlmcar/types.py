@@ -214,6 +214,29 @@ class Verdict:
     feedback_frames: tuple[Frame, ...] = field(default=(), repr=False)
 
 
+class Picture(Protocol):
+    """A frame that is drawn when somebody has to look at it."""
+
+    key: bytes
+    """Within one process, frames with equal keys are equal."""
+    shape: tuple[int, int, int]
+    """(height, width, 3)"""
+
+    def draw_all(self, pictures: Sequence[Any], out: Frames) -> None:
+        """Draw pictures of this kind into uint8 (pictures, height, width, 3)."""
+
+
+class Shown(Protocol):
+    """Frames side by side, not drawn yet."""
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        """Of `picture`, one per frame."""
+
+    def picture(self, i: int) -> Picture:
+        """One of them."""
+
+
 @runtime_checkable
 class Judge(Protocol):
     """Looks at frames and says how far each sub-task is.

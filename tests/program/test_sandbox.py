@@ -229,7 +229,7 @@ def test_interrupt_closes_the_worker(start: Start, monkeypatch: pytest.MonkeyPat
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker.process, "_receive", interrupt)
+    monkeypatch.setattr(worker.process, "receive", interrupt)
     with pytest.raises(KeyboardInterrupt):
         worker.run(grey(0), grey(0))
     assert not worker.alive

@@ -6,9 +6,10 @@ on where the agent is and looks, so a cell becomes a number, its **code**; pictu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from minigrid.core.constants import OBJECT_TO_IDX
@@ -23,6 +24,7 @@ UNSEEN, EMPTY, WALL = 0, 1, 2
 """Codes that every table begins with."""
 _NEVER_CHANGE = (Wall, Floor, Goal, Lava)
 _MASKS_KEPT = 100_000
+_NAMES = itertools.count()
 
 
 class Cells:
@@ -60,6 +62,15 @@ class Cells:
         return tile.astype(np.uint8)  # MiniGrid's are float
 
 
+class Snapshot(NamedTuple):
+    """What several environments of one size look like at a moment."""
+
+    codes: Codes
+    """(envs, height, width), without the agents."""
+    agents: NDArray[np.int64]
+    """(envs, 3): row, column, direction."""
+
+
 class Boards:
     """The grids of several unwrapped MiniGrid environments of one size, as codes.
 
@@ -68,7 +79,7 @@ class Boards:
 
     Attributes:
         codes: int16 (num_envs, height, width); without the agent.
-        columns, rows, directions: int (num_envs,), of the agents.
+        agents: int64 (num_envs, 3): row, column, direction.
         carried: int (num_envs,), codes of what they carry; ``EMPTY``: nothing.
     """
 
@@ -83,7 +94,8 @@ class Boards:
         self._padded = np.full(shape, WALL, dtype=np.int16)
         inside = slice(self._margin, -self._margin) if self._margin else slice(None)
         self.codes: Codes = self._padded[:, inside, inside]
-        self.columns, self.rows, self.directions, self.carried = np.zeros((4, num_envs), dtype=np.int64)
+        self.agents = np.zeros((num_envs, 3), dtype=np.int64)
+        self.carried = np.zeros(num_envs, dtype=np.int64)
         self._lying: list[list[Any]] = [[] for _ in self.envs]
         self._changeable: list[list[tuple[int, int, Any]]] = [[] for _ in self.envs]
         self._view = View(view, shape[2], all(env.see_through_walls for env in self.envs))
@@ -105,17 +117,20 @@ class Boards:
             codes = self.codes[i]
             for row, column, cell in self._changeable[i]:
                 codes[row, column] = self.cells.code(cell)
-        self.columns[i], self.rows[i] = env.agent_pos
-        self.directions[i] = env.agent_dir
+        column, row = env.agent_pos
+        self.agents[i] = row, column, env.agent_dir
         self.carried[i] = EMPTY if env.carrying is None else self.cells.code(env.carrying)
+
+    def snapshot(self, which: slice | NDArray[np.int64] = slice(None)) -> Snapshot:
+        """A copy of what these are like now."""
+        return Snapshot(self.codes[which].copy(), self.agents[which].copy())
 
     def views(self, which: slice | NDArray[np.int64] = slice(None)) -> Codes:
         """What the agents see: int16 (envs, view * view) in the order of MiniGrid's ``image``, cell by cell."""
-        corner = (
-            (self.rows[which] + self._margin) * self._padded.shape[2] + self.columns[which] + self._margin
-        )
+        rows, columns, directions = self.agents[which].T
+        place = (rows + self._margin) * self._padded.shape[2] + columns + self._margin
         flat = self._padded.reshape(len(self.envs), -1)[which]
-        return self._view(flat, corner, self.directions[which], self.carried[which], self.cells.opaque)
+        return self._view(flat, place, directions, self.carried[which], self.cells.opaque)
 
 
 class View:
@@ -137,12 +152,12 @@ class View:
     def __call__(
         self,
         flat: Codes,
-        corner: NDArray[np.int64],
+        place: NDArray[np.int64],
         directions: NDArray[np.int64],
         carried: NDArray[np.int64],
         opaque: NDArray[np.bool_],
     ) -> Codes:
-        seen: Codes = np.take_along_axis(flat, corner[:, None] + self._offsets[directions], axis=1)
+        seen: Codes = np.take_along_axis(flat, place[:, None] + self._offsets[directions], axis=1)
         if not self.see_through_walls:
             walls = opaque[seen]
             seen = np.where(np.stack([self._mask(row) for row in walls]), seen, np.int16(UNSEEN))
@@ -194,6 +209,35 @@ def _rotated_left(grid: NDArray[np.int64]) -> NDArray[np.int64]:
     return grid.T[:, ::-1]
 
 
+class MapPicture:
+    """A map that is drawn when somebody has to look: a `vlmcar.types.Picture`."""
+
+    __slots__ = ("key", "map", "renderer", "shape")
+
+    def __init__(self, key: bytes, map: Codes, renderer: TileRenderer) -> None:
+        self.key = key
+        self.map = map
+        self.renderer = renderer
+        self.shape = (map.shape[0] * renderer.tile_size, map.shape[1] * renderer.tile_size, 3)
+
+    @staticmethod
+    def draw_all(pictures: Sequence[MapPicture], out: Frames) -> None:
+        pictures[0].renderer.frames(np.stack([picture.map for picture in pictures]), out)
+
+
+class ShownMaps:
+    """Maps side by side: a `vlmcar.types.Shown`."""
+
+    def __init__(self, maps: Codes, renderer: TileRenderer) -> None:
+        self.maps = maps
+        self.renderer = renderer
+        size, data = maps[0].nbytes, maps.tobytes()
+        self.keys = [renderer.name + data[at : at + size] for at in range(0, len(data), size)]
+
+    def picture(self, i: int) -> MapPicture:
+        return MapPicture(self.keys[i], self.maps[i], self.renderer)
+
+
 class TileRenderer:
     """Draws what ``env.get_frame(highlight=False, tile_size=tile_size)`` draws, pixel for pixel, faster.
 
@@ -207,30 +251,35 @@ class TileRenderer:
         self._boards: Boards | None = None
         self._numbers = np.full((0, 5), -1, dtype=np.int16)  # by code, and by direction or 4: no agent
         self._tile_rows = np.empty((0, tile_size * 3), dtype=np.uint8)
+        self.name = next(_NAMES).to_bytes(8, "little")
+        """Of this renderer, since others number their tiles in another way."""
 
     def __call__(self, env: Any) -> Frame:
         """Render an unwrapped ``MiniGridEnv``: uint8 (rows * tile, columns * tile, 3) RGB, 0-255."""
         if self._boards is None or self._boards.envs[0] is not env:
             self._boards = Boards([env], self.cells)
         self._boards.sync(0)
-        return self.frames(self.maps(self._boards))[0]
+        return self.frames(self.maps(self._boards.snapshot()))[0]
 
-    def maps(self, boards: Boards, which: slice | NDArray[np.int64] = slice(None)) -> Codes:
-        """The numbers of the tiles: int16 (envs, height, width). Equal maps are equal pictures."""
-        codes = boards.codes[which]
+    def maps(self, *snapshots: Snapshot) -> Codes:
+        """The numbers of the tiles: int16 (pictures, height, width). Equal maps are equal pictures."""
+        codes, agents = (np.concatenate(parts) for parts in zip(*snapshots, strict=True))
+        rows, columns, directions = agents.T
         maps = self._number(codes, 4)
-        envs = np.arange(len(codes))
-        rows, columns = boards.rows[which], boards.columns[which]
-        maps[envs, rows, columns] = self._number(codes[envs, rows, columns], boards.directions[which])
+        each = np.arange(len(codes))
+        maps[each, rows, columns] = self._number(codes[each, rows, columns], directions)
         return maps
 
-    def frames(self, maps: Codes) -> Frames:
-        """Draw maps: uint8 (pictures, height * tile, width * tile, 3)."""
+    def frames(self, maps: Codes, out: Frames | None = None) -> Frames:
+        """Draw maps: uint8 (pictures, height * tile, width * tile, 3), contiguous; into `out` where it is given."""
         count, height, width = maps.shape
         size = self.tile_size
+        if out is None:
+            out = np.empty((count, height * size, width * size, 3), dtype=np.uint8)
         rows = maps[:, :, None, :].astype(np.intp) * size + np.arange(size)[:, None]
-        pixels = self._tile_rows.take(rows.ravel(), axis=0)  # (count, height, tile, width) rows of tiles
-        return pixels.reshape(count, height * size, width * size, 3)
+        # (count, height, tile, width) rows of tiles, in the order in which a picture has them
+        np.take(self._tile_rows, rows.ravel(), axis=0, out=out.reshape(-1, size * 3), mode="clip")
+        return out
 
     def _number(self, codes: Codes, directions: int | NDArray[np.int64]) -> Codes:
         known = len(self._numbers)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvObs, VecEnvStepReturn
 
-from vlmcar.env.minigrid_render import Boards, Codes, TileRenderer
+from vlmcar.env.minigrid_render import Boards, ShownMaps, Snapshot, TileRenderer
 from vlmcar.env.minigrid_wrappers import OneHot
 from vlmcar.env.truth import columns
 from vlmcar.types import Frames, Truth
@@ -20,22 +20,19 @@ class MiniGridVecEnv(VecEnv):
 
     MiniGrid makes no observation and no picture: both are gathered for all environments in a few operations, and
     pictures only when somebody asks for `frames`, `initial` or `reset_frames`, whose meaning is that of
-    ``vlmcar.env.vector.FrameVecEnv``. ``maps``, ``initial_maps`` and ``reset_maps`` say the same as numbers of tiles.
+    ``vlmcar.env.vector.FrameVecEnv``, or looks into what is `shown`.
 
     Args:
         make_env: an unwrapped ``MiniGridEnv``; it need not make observations.
         num_envs: how many.
         seeds: environment ``i``'s first episode is drawn from ``seeds[i]``; later ones from its own generator.
         tile_size: pixels per cell.
-        with_frames: ``False`` shows no frames and no maps.
+        with_frames: ``False`` shows nothing to a judge.
         auto_reset: ``False`` leaves a finished environment idle until ``reset()``.
         truth_of: of an environment that was just reset, something with ``predicates()``; for simulated judges.
     """
 
     render_mode = None
-    maps: Codes
-    initial_maps: Codes
-    reset_maps: Codes
     truth: Truth
     reset_truth: Truth
 
@@ -65,21 +62,29 @@ class MiniGridVecEnv(VecEnv):
     @property
     def frames(self) -> Frames:
         """uint8 (num_envs, height, width, 3) RGB: where the last action led to."""
-        return self._renderer.frames(self.maps)
+        return self._renderer.frames(self._renderer.maps(self._now))
 
     @property
     def initial(self) -> Frames:
         """The first frame of the same episode."""
-        return self._renderer.frames(self.initial_maps)
+        return self._renderer.frames(self._renderer.maps(self._first))
 
     @property
     def reset_frames(self) -> Frames:
         """The first frame of the episode that comes next, or of the running one."""
-        return self._renderer.frames(self.reset_maps)
+        return self._renderer.frames(self._renderer.maps(self._next))
 
-    def draw(self, maps: Codes) -> Frames:
-        """Pictures of maps that were shown before."""
-        return self._renderer.frames(maps)
+    def look(self) -> Snapshot:
+        """Of `frames`, for `shown`."""
+        return self._now
+
+    def first_look(self, envs: NDArray[np.int64]) -> Snapshot:
+        """Of `reset_frames` of these environments, for `shown`."""
+        return Snapshot(self._next.codes[envs], self._next.agents[envs])
+
+    def shown(self, looks: Sequence[Snapshot]) -> ShownMaps:
+        """These looks one after the other, not drawn yet."""
+        return ShownMaps(self._renderer.maps(*looks), self._renderer)
 
     def reset(self) -> VecEnvObs:
         """Start the seeded first episode of every environment; a repeated reset repeats it."""
@@ -90,7 +95,7 @@ class MiniGridVecEnv(VecEnv):
             env.reset(seed=seed)
             self._boards.sync(i)
         if self.with_frames:
-            self.maps = self.initial_maps = self.reset_maps = self._renderer.maps(self._boards)
+            self._now = self._first = self._next = self._boards.snapshot()
         if self._truth_of:
             self._sources = [self._truth_of(env) for env in self.envs]
             self._truths = [source.predicates() for source in self._sources]
@@ -126,10 +131,8 @@ class MiniGridVecEnv(VecEnv):
             if self._truth_of:
                 self._truths[i] = self._sources[i].predicates()
         if self.with_frames:
-            self.initial_maps = self.reset_maps
-            self.maps = self._renderer.maps(
-                self._boards
-            )  # before any reset: the frames that the judge must see
+            self._first = self._next
+            self._now = self._boards.snapshot()  # before any reset: what the judge must see
         observations = self._observe(slice(None))
         if dones.any():
             self._end(np.flatnonzero(dones), observations, infos)
@@ -154,13 +157,14 @@ class MiniGridVecEnv(VecEnv):
                 self._sources[i] = self._truth_of(self.envs[i])
                 self._reset_truths[i] = self._sources[i].predicates()
         if self.with_frames:
-            self.reset_maps = self.reset_maps.copy()  # `initial_maps` are the old ones
-            self.reset_maps[ended] = self._renderer.maps(self._boards, ended)
+            codes, agents = self._next.codes.copy(), self._next.agents.copy()  # `_first` is what it was
+            codes[ended], agents[ended] = self._boards.snapshot(ended)
+            self._next = Snapshot(codes, agents)
         observations[ended] = self._observe(ended)
 
     def _observe(self, which: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         boards = self._boards
-        return self._one_hot(boards.cells.encoded[boards.views(which)], boards.directions[which])
+        return self._one_hot(boards.cells.encoded[boards.views(which)], boards.agents[which, 2])
 
     def close(self) -> None:
         for env in self.envs:

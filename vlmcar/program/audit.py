@@ -7,26 +7,16 @@ do not know of.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.program.errors import ProgramError, ProgramImpure
-from vlmcar.program.judge import ProgramJudge
+from vlmcar.program.judge import Judged, ProgramJudge
 from vlmcar.program.sandbox import Sandbox
-from vlmcar.types import Frame, Frames, Program
+from vlmcar.types import Frames, Program
 
 LARGEST_BATCH = 16
-
-
-class Judged(NamedTuple):
-    """A frame that has been judged before."""
-
-    initial: Frame
-    frame: Frame
-    answer: NDArray[np.float32]
-    """(num_subtasks,)"""
 
 
 def replay(
@@ -58,7 +48,8 @@ def replay(
                     order += batch[: error.index] + batch[error.index + 1 :]
                 continue
             for item, answer in zip(batch, answers, strict=True):
-                same[item] = np.array_equal(answer, judged[item].answer)
+                before = judged[item].answer
+                same[item] = (np.isnan(before) | (answer == before)).all()
     return same
 
 
@@ -85,11 +76,17 @@ class AuditedJudge(ProgramJudge):
             ProgramImpure: besides, an earlier frame got another answer now.
         """
         answers = super().progress(initial, frames)
-        for item in np.flatnonzero(self._rng.random(len(frames)) < self.share):
-            self._kept.append(Judged(initial[item].copy(), frames[item].copy(), answers[item].copy()))
+        for item in self.to_audit(len(frames)):
+            self.keep(Judged(initial[item].copy(), frames[item].copy(), answers[item].copy()))
+        return answers
+
+    def to_audit(self, count: int) -> NDArray[np.int64]:
+        return np.flatnonzero(self._rng.random(count) < self.share)
+
+    def keep(self, judged: Judged) -> None:
+        self._kept.append(judged)
         if len(self._kept) >= self.frames:
             self.audit()
-        return answers
 
     def audit(self) -> None:
         """Replay what has been collected.

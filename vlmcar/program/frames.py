@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xxhash
 
@@ -27,3 +29,33 @@ def digest(frame: Frame) -> bytes:
     `hashlib` on 256 x 256 x 3 bytes: two digests per frame must stay cheap beside the program itself.
     """
     return xxhash.xxh3_128_digest(frame.data, seed=frame.shape[0])
+
+
+class Pixels:
+    """A frame that is there: a `vlmcar.types.Picture`."""
+
+    def __init__(self, key: bytes, frame: Frame) -> None:
+        self.key = key
+        self.frame = frame
+        height, width, channels = frame.shape
+        self.shape = (height, width, channels)
+
+    @staticmethod
+    def draw_all(pictures: Sequence[Pixels], out: Frames) -> None:
+        for place, picture in enumerate(pictures):
+            out[place] = picture.frame
+
+
+class ShownPixels:
+    """Frames that are there: a `vlmcar.types.Shown`.
+
+    Args:
+        frames: uint8 (frames, height, width, 3), contiguous; nobody else writes to it.
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        self.frames = frames
+        self.keys = [digest(frame) for frame in frames]
+
+    def picture(self, i: int) -> Pixels:
+        return Pixels(self.keys[i], self.frames[i])

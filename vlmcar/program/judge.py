@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,18 @@ from vlmcar.program.errors import ProgramError
 from vlmcar.program.frames import batches, digest
 from vlmcar.program.process import Process
 from vlmcar.program.sandbox import Sandbox, Worker
-from vlmcar.types import Frames, Program, VlmcarError
+from vlmcar.types import Frame, Frames, Program, VlmcarError
 
 Shape = tuple[int, int, int]
+
+
+class Judged(NamedTuple):
+    """A frame that has been judged before."""
+
+    initial: Frame
+    frame: Frame
+    answer: NDArray[np.float32]
+    """(num_subtasks,), NaN for what was not asked."""
 
 
 class ProgramJudge:
@@ -77,6 +87,13 @@ class ProgramJudge:
         finally:
             self.seconds += time.perf_counter() - started
 
+    def to_audit(self, count: int) -> NDArray[np.int64]:  # noqa: ARG002
+        """Which of so many frames shall be kept; here none."""
+        return np.empty(0, dtype=np.int64)
+
+    def keep(self, judged: Judged) -> None:
+        """Take what was chosen by `to_audit`."""
+
     def close(self) -> None:
         """Kill the workers and forget the answers; safe to call twice."""
         for worker in self._workers.values():
@@ -133,13 +150,13 @@ class ProgramJudge:
         """
         height, width, channels = frames.shape[1:]
         shape = (height, width, channels)
-        worker = self._worker(shape)
+        worker = self.worker(shape)
         try:
             return self._timed(worker, initial, frames)
         except ProgramError:
             if worker.alive:
                 raise
-        return self._timed(self._worker(shape), initial, frames)
+        return self._timed(self.worker(shape), initial, frames)
 
     def _timed(self, worker: Worker, initial: Frames, frames: Frames) -> NDArray[np.float32]:
         before = worker.busy
@@ -148,7 +165,8 @@ class ProgramJudge:
         finally:
             self.cpu_seconds += worker.busy - before
 
-    def _worker(self, shape: Shape) -> Worker:
+    def worker(self, shape: Shape) -> Worker:
+        """The worker for frames of this shape, started if there is none that lives."""
         worker = self._workers.get(shape)
         if worker is None or not worker.alive:
             worker = self._workers[shape] = self.sandbox.start(self.program, shape, self._spare(shape))

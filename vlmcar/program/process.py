@@ -106,7 +106,7 @@ class Process:
         if self._held is None:
             limit = Deadline(seconds, seconds, f"startup_seconds={seconds:g}")
             try:
-                response = self._receive(self._hello, limit)
+                response = self.receive(Asked(self._hello, Clock(self.pid, limit)))
             except (ProgramCrashed, ProgramTimedOut) as error:  # nothing of a program has run yet
                 self.close()
                 raise VlmcarError(f"the sandbox could not start: {error.detail}") from error
@@ -133,7 +133,15 @@ class Process:
 
     def ask(self, count: int, size: int, limit: Deadline) -> Response:
         """Send a request and wait for its response. After an error the process is of no use."""
-        return self._receive(self._send(count, size), limit)
+        return self.receive(self.send(count, size, limit))
+
+    def send(self, count: int, size: int, limit: Deadline) -> Asked:
+        """Send a request and return at once; what comes back is for `receive`."""
+        return Asked(self._send(count, size), Clock(self.pid, limit))
+
+    def waiting(self, asked: Asked) -> bool:
+        """Whether there is nothing yet to `receive`: neither a response nor an end, and time is left."""
+        return not self._poll.poll(0) and asked.clock.milliseconds_left() > 0
 
     def where(self) -> tuple[int, int]:
         """Item and sub-task that were being judged, as the worker last noted: any numbers, or `NOWHERE`."""
@@ -188,14 +196,14 @@ class Process:
             raise self._ended() from None
         return nonce
 
-    def _receive(self, nonce: int, limit: Deadline) -> Response:
-        clock = Clock(self.pid, limit)
-        header = self._read(protocol.RESPONSE.size, clock)
+    def receive(self, asked: Asked) -> Response:
+        """Wait for the response to a request."""
+        header = self._read(protocol.RESPONSE.size, asked.clock)
         echo, status, row, column, size = protocol.RESPONSE.unpack(header)
-        if echo != nonce or size > self._max_payload:
+        if echo != asked.nonce or size > self._max_payload:
             raise broken()
-        response = Response(status, row, column, self._read(size, clock))
-        self.busy += clock.used()
+        response = Response(status, row, column, self._read(size, asked.clock))
+        self.busy += asked.clock.used()
         return response
 
     def _read(self, size: int, clock: Clock) -> bytes:
@@ -257,6 +265,13 @@ class Clock:
     def used(self) -> float:
         """Seconds of CPU time since the start."""
         return time.clock_gettime(self._clock) - self._cpu
+
+
+class Asked(NamedTuple):
+    """A request on its way."""
+
+    nonce: int
+    clock: Clock
 
 
 def broken(what: str = "sent something that is not an answer") -> ProgramCrashed:

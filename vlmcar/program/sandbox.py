@@ -11,13 +11,14 @@ import functools
 import math
 import platform
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.program.errors import ProgramAnsweredWrongly, ProgramCrashed, ProgramError, ProgramScreened
 from vlmcar.program.frames import batches
-from vlmcar.program.process import WALL_TIMES, Deadline, Process, Response, broken
+from vlmcar.program.process import WALL_TIMES, Asked, Deadline, Process, Response, broken
 from vlmcar.program.screening import screen
 from vlmcar.program.worker import protocol
 from vlmcar.types import ConfigError, Frames, Program, VlmcarError
@@ -128,6 +129,13 @@ def _measured_level(startup_seconds: float, memory_mb: int, allow_weak: bool, la
         process.close()
 
 
+class Asking(NamedTuple):
+    """Frames that a worker is looking at."""
+
+    n: int
+    asked: Asked
+
+
 class Worker:
     """One process with one loaded program. Made by `Sandbox.start`; use from one thread of one process."""
 
@@ -198,10 +206,26 @@ class Worker:
 
     def _judge(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
         """float32 (batch, num_subtasks) for at most ``sandbox.batch`` frames."""
-        n = len(frames)
+        self.process.shared.put(initial, frames)
+        return self.receive(self.send(len(frames)))
+
+    def send(self, n: int) -> Asking:
+        """Ask about the first `n` pairs in shared memory, and return at once."""
         try:
-            response = self.process.ask(n, self.process.shared.put(initial, frames), self._limit(n))
-            outcome = self._outcome(response, n)
+            return Asking(n, self.process.send(n, 0, self._limit(n)))
+        except BaseException:
+            self.close()
+            raise
+
+    def waiting(self, asking: Asking) -> bool:
+        """Whether `receive` would have to wait."""
+        return self.process.waiting(asking.asked)
+
+    def receive(self, asking: Asking) -> NDArray[np.float32]:
+        """Wait for the answers: float32 (n, num_subtasks), NaN for what was not asked."""
+        n = asking.n
+        try:
+            outcome = self._outcome(self.process.receive(asking.asked), n)
         except BaseException as error:  # also Ctrl-C: the worker's state is unknown
             if isinstance(error, ProgramError):
                 error.index, error.subtask = self._place(*self.process.where(), n)
@@ -221,7 +245,8 @@ class Worker:
         if (response.status, response.row, response.column, len(response.payload)) != expected:
             raise broken()
         answers = np.frombuffer(response.payload, np.float32).reshape(n, k)
-        if not ((answers >= 0) & (answers <= 1)).all():  # False for NaN
+        asked = _asked(answers, self.process.shared.pairs[:n, 2])
+        if not np.where(asked, (answers >= 0) & (answers <= 1), np.isnan(answers)).all():  # False for NaN
             raise broken("sent answers outside [0, 1]")
         return answers
 
@@ -235,3 +260,12 @@ class Worker:
         frames = f"{n} frame{'s' * (n != 1)}"
         why = f"1 s + {frames} * frame_seconds={self.sandbox.frame_seconds:g}"
         return Deadline(seconds, WALL_TIMES * seconds, why)
+
+
+def _asked(answers: NDArray[np.float32], first: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which answers were due: all, or from the first sub-task asked to the first that is not done."""
+    column = np.arange(answers.shape[1])
+    done = (column < first[:, None]) | (answers >= 1)
+    due = np.ones_like(done)
+    due[:, 1:] = np.logical_and.accumulate(done, axis=1)[:, :-1]
+    return (first[:, None] == protocol.ALL) | (due & (column >= first[:, None]))

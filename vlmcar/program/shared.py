@@ -8,13 +8,14 @@ import mmap
 import os
 import platform
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.program.frames import digest
-from vlmcar.program.worker.protocol import image_offset, shared_bytes
+from vlmcar.program.worker.protocol import ALL, image_offset, shared_bytes
 from vlmcar.types import Frames, VlmcarError
 
 F_SEAL_FUTURE_WRITE = 0x10
@@ -62,32 +63,45 @@ def _anonymous_file() -> int:
 
 
 class SharedFrames(SharedMemory):
-    """Room for one request: ``batch`` pairs of image indices, and the images they point to."""
+    """Room for one request: ``batch`` pairs of image indices, and the images they point to.
+
+    Initial images lie in the second half and stay there from request to request, as long as there is room.
+    """
 
     def __init__(self, batch: int, shape: tuple[int, int, int]) -> None:
         super().__init__(shared_bytes(batch, shape), writable=False)
         count = 2 * batch
-        self.pairs: NDArray[np.int32] = np.frombuffer(self.map, np.int32, 2 * batch).reshape(batch, 2)
+        self.batch = batch
+        self.pairs: NDArray[np.int32] = np.frombuffer(self.map, np.int32, 3 * batch).reshape(batch, 3)
         pixels = np.frombuffer(self.map, np.uint8, count * math.prod(shape), image_offset(batch))
         self.images: Frames = pixels.reshape(count, *shape)
+        self._initial: dict[bytes, int] = {}
 
-    def put(self, initial: Frames, frames: Frames) -> int:
-        """Write every frame and each distinct initial image once; return how many images that makes.
+    def put(self, initial: Frames, frames: Frames) -> None:
+        """Write every frame and each distinct initial image once, and ask all about each pair.
 
         Args:
             initial: uint8 (pairs, height, width, 3) RGB, 0-255, with at most ``batch`` pairs.
             frames: the same.
         """
-        count = len(frames)
-        self.images[:count] = frames
-        slots: dict[bytes, int] = {}
+        self.images[: len(frames)] = frames
+        self._initial.clear()  # at most ``batch`` images: there is room
         for item, image in enumerate(initial):
-            slot = slots.setdefault(digest(image), count)
-            if slot == count:
-                self.images[count] = image
-                count += 1
-            self.pairs[item] = slot, item
-        return count
+            slot, new = self.initial_slot(digest(image))
+            if new:
+                self.images[slot] = image
+            self.pairs[item] = slot, item, ALL
+
+    def make_room(self, keys: Collection[bytes]) -> None:
+        """Forget initial images, if these (at most ``batch``) would not fit beside them."""
+        if len(self._initial) + sum(key not in self._initial for key in keys) > self.batch:
+            self._initial.clear()
+
+    def initial_slot(self, key: bytes) -> tuple[int, bool]:
+        """Where the initial image of this name lies, and whether it has to be written there first."""
+        known = len(self._initial)
+        slot = self._initial.setdefault(key, self.batch + known)
+        return slot, len(self._initial) > known
 
     def close(self) -> None:
         self.__dict__.pop("pairs", None)

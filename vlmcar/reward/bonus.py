@@ -20,6 +20,7 @@ class Bonus:
     weights: list[float] | None
     """One per sub-task; ``None``: 1 / num_subtasks each, so that an episode pays at most 1."""
 
+    needs_all_progress = False
     needs_initial_progress = False
 
     def __post_init__(self) -> None:

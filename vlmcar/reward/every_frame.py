@@ -21,6 +21,7 @@ class EveryFrame:
     weights: list[float] | None
     """One per sub-task; ``None``: 1 / num_subtasks each."""
 
+    needs_all_progress = True
     needs_initial_progress = False
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ class Potential:
     """The algorithm's discount factor."""
     zero_terminal: bool
 
+    needs_all_progress = True
     needs_initial_progress = True
 
     def __post_init__(self) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from vlmcar.program.judge import ProgramJudge
+from vlmcar.reward.looking import AtOnce, Early, Look
 from vlmcar.reward.tracker import InOrder
 from vlmcar.types import Judge, TruthJudge
+
+Rewards = NDArray[np.float32]
+"""(num_envs,)"""
+
+
+class _Step(NamedTuple):
+    """A step that has been taken and not been paid."""
+
+    env_rewards: Rewards
+    dones: NDArray[np.bool_]
+    infos: list[dict[str, Any]]
+    look: Look | None
+    start: Look | None
+    """At the episodes that began after it."""
 
 
 class RewardVecEnv(VecEnvWrapper):
@@ -28,71 +45,101 @@ class RewardVecEnv(VecEnvWrapper):
 
     At the end of an episode ``infos[i]`` gains ``reward_return``, the undiscounted sum of the rewards the
     agent was paid, and with a judge ``subtasks_done``, the number of sub-tasks done in order.
+
+    Where a learner needs rewards only every n steps, ``deferred = n`` lets a program judge while the policy plays on: a
+    step then pays 0, and ``infos`` gain nothing, until `settle`; `take` has the rewards. They are the same.
     """
 
     def __init__(
         self, venv: Any, judge: Judge | TruthJudge | None, reward: Any, env_reward: float, ask_every: int = 1
     ) -> None:
         super().__init__(venv)
-        self.source = venv  # shows the frames
         self.judge = judge
         self.env_reward = env_reward
-        self.ask_every = ask_every
+        self.deferred = 0
         self.returns = np.zeros(self.num_envs)
-        if judge is not None:
-            self.order = InOrder(self.num_envs, judge.num_subtasks)
-            self.payment = reward.start(self.num_envs, judge.num_subtasks)
-            self._needs_initial_progress = bool(reward.needs_initial_progress)
-            self._steps = np.zeros(self.num_envs, dtype=np.int64)  # in the running episode
-            self._progress = np.zeros((self.num_envs, judge.num_subtasks), dtype=np.float32)
+        self._open: deque[_Step] = deque()
+        self._paid: list[Rewards] = []
+        self._most_open = 1
+        self._looking: AtOnce | Early | None = None
+        if judge is None:
+            return
+        self.order = InOrder(self.num_envs, judge.num_subtasks)
+        self.payment = reward.start(self.num_envs, judge.num_subtasks)
+        self._needs_initial_progress = bool(reward.needs_initial_progress)
+        if isinstance(judge, ProgramJudge) and ask_every == 1:
+            self._looking = Early(venv, judge, reward)
+            self._most_open = max(1, self._looking.ahead.capacity // (2 * self.num_envs))
+        else:
+            self._looking = AtOnce(venv, judge, reward, ask_every)
 
     def reset(self) -> VecEnvObs:
+        self.settle()
+        self._paid.clear()
         observations = self.venv.reset()
         self.returns[:] = 0
-        self._start_episodes(np.ones(self.num_envs, dtype=bool))
+        if self._looking:
+            everyone = np.ones(self.num_envs, dtype=bool)
+            self._start(everyone, self._looking.start(everyone))
         return observations
 
     def step_wait(self) -> VecEnvStepReturn:
         observations, env_rewards, dones, infos = self.venv.step_wait()
-        rewards = self.env_reward * env_rewards
-        if self.judge is not None:
-            rewards = rewards + self._judged(dones, infos)
+        look = start = None
+        if self._looking:
+            look = self._looking.step(dones)
+            start = self._looking.start(dones) if dones.any() else None
+        self._open.append(_Step(env_rewards, dones, infos, look, start))
+        if not self.deferred or len(self._open) > self._most_open:
+            self.settle()
+        elif self._looking:
+            self._looking.pump(steps_left=self.deferred - len(self._open) - len(self._paid))
+            while self._open and self._settle_one(wait=False):
+                pass
+        rewards = np.zeros(self.num_envs, dtype=np.float32) if self.deferred else self.take()[-1]
+        return observations, rewards, dones, infos
+
+    def settle(self) -> None:
+        """Wait for the judge, and pay what is not paid."""
+        if self._looking:
+            self._looking.wait()
+        while self._open:
+            self._settle_one(wait=True)
+
+    def take(self) -> list[Rewards]:
+        """Settle; the rewards of the steps since this was last called, the oldest first."""
+        self.settle()
+        paid, self._paid = self._paid, []
+        return paid
+
+    def _settle_one(self, wait: bool) -> bool:
+        """Pay the oldest step, if its answers are there."""
+        step = self._open[0]
+        rewards = self.env_reward * step.env_rewards
+        if step.look and self._looking:
+            progress = step.look.progress(self.order.count, wait)
+            started = step.start is None or step.start.progress(self.order.count, wait) is not None
+            if progress is None or not started:
+                return False
+            truncated = np.array([info.get("TimeLimit.truncated", False) for info in step.infos])
+            newly_done = self.order.update(progress)
+            rewards = rewards + self.payment.step(progress, newly_done, step.dones & ~truncated)
+        self._open.popleft()
+        self._paid.append(rewards.astype(np.float32))
         self.returns += rewards
-        for i in np.flatnonzero(dones):
-            infos[i]["reward_return"] = float(self.returns[i])
-            if self.judge is not None:
-                infos[i]["subtasks_done"] = int(self.order.count[i])
-        self.returns[dones] = 0
-        if dones.any():
-            self._start_episodes(dones)
-        return observations, rewards.astype(np.float32), dones, infos
+        for i in np.flatnonzero(step.dones):
+            step.infos[i]["reward_return"] = float(self.returns[i])
+            if step.look:
+                step.infos[i]["subtasks_done"] = int(self.order.count[i])
+        self.returns[step.dones] = 0
+        if step.start:
+            self._start(step.dones, step.start)
+        if self._looking:
+            self._looking.settled(self.order.count, step.dones)
+        return True
 
-    def _judged(self, dones: NDArray[np.bool_], infos: list[dict[str, Any]]) -> NDArray[np.float32]:
-        assert self.judge is not None
-        self._steps += 1
-        due = dones | (self._steps % self.ask_every == 0)
-        if due.any():
-            self._progress[due] = self._ask("initial", "frames", "truth", due)
-        progress = self._progress.copy()  # (num_envs, num_subtasks)
-        truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos])
-        return self.payment.step(progress, self.order.update(progress), dones & ~truncated)
-
-    def _start_episodes(self, which: NDArray[np.bool_]) -> None:
-        if self.judge is None:
-            return
+    def _start(self, which: NDArray[np.bool_], look: Look) -> None:
+        """New episodes begin."""
         self.order.reset(which)
-        self._steps[which] = 0
-        self._progress[which] = 0.0
-        if self._needs_initial_progress:
-            self._progress[which] = self._ask("reset_frames", "reset_frames", "reset_truth", which)
-        self.payment.reset(which, self._progress if self._needs_initial_progress else None)
-
-    def _ask(self, initial: str, frames: str, truth: str, which: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """The judge's answers where ``which``, about arrays of the environment by name."""
-        shown = getattr(self.source, initial), getattr(self.source, frames)
-        first, now = shown if which.all() else (array[which] for array in shown)
-        if isinstance(self.judge, TruthJudge):
-            so = {name: values[which] for name, values in getattr(self.source, truth).items()}
-            return self.judge.progress_given(first, now, so)
-        assert self.judge is not None
-        return self.judge.progress(first, now)
+        initial = look.progress(self.order.count, wait=True) if self._needs_initial_progress else None
+        self.payment.reset(which, initial)

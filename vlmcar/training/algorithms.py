@@ -77,6 +77,13 @@ class _Algorithm:
         """A model as ``model.save`` wrote it, optimiser included."""
         return self.sb3_class().load(path, env=venv, device=device)
 
+    def defer(self, model: Any, venv: Any) -> None:
+        """Let rewards come late, where the model learns from them only later. Here it does at every step.
+
+        Args:
+            venv: the rewarded vector environment, see ``vlmcar.reward.vector.RewardVecEnv``.
+        """
+
     def sb3_class(self) -> Any:
         """The class in Stable-Baselines3, which goes by this one's name."""
         import stable_baselines3
@@ -103,6 +110,18 @@ class _OnPolicy(_Algorithm):
     @property
     def steps_per_update(self) -> int:
         return self.n_steps * self.num_envs
+
+    def defer(self, model: Any, venv: Any) -> None:
+        """Rewards are first read when a rollout is whole and its advantages are computed."""
+        buffer, venv.deferred = model.rollout_buffer, self.n_steps
+        compute = buffer.compute_returns_and_advantage
+
+        def compute_paid(last_values: Any, dones: Any) -> None:
+            for step, rewards in enumerate(venv.take()):
+                buffer.rewards[step] += rewards
+            compute(last_values, dones)
+
+        buffer.compute_returns_and_advantage = compute_paid
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,41 +18,33 @@ from vlmcar.training.train import Recorder, Training
 class _Episodes:
     """Episodes that ended since the last row."""
 
-    success: list[float] = field(default_factory=list)
-    env_return: list[float] = field(default_factory=list)
-    reward_return: list[float] = field(default_factory=list)
-    subtasks_done: list[float] = field(default_factory=list)
-    length: list[float] = field(default_factory=list)
-
-    def add(self, info: dict[str, Any]) -> None:
-        self.success.append(float(info["is_success"]))
-        self.env_return.append(info["episode"]["r"])
-        self.reward_return.append(info["reward_return"])
-        self.subtasks_done.append(info.get("subtasks_done", float("nan")))
-        self.length.append(info["episode"]["l"])
+    infos: list[dict[str, Any]] = field(default_factory=list)
+    """Of their last steps; what the reward adds to them may come late."""
 
     def row(self, steps: int) -> dict[str, float]:
         """Means over these episodes; empty cells (nan) where none ended."""
 
-        def mean(values: list[float]) -> float:
-            return float(np.mean(values)) if values else float("nan")
+        def mean(values: Iterable[float]) -> float:
+            listed = list(values)
+            return float(np.mean(listed)) if listed else float("nan")
 
         return {
             "steps": steps,
-            "episodes": len(self.length),
-            "success_rate": mean(self.success),
-            "env_return": mean(self.env_return),
-            "reward_return": mean(self.reward_return),
-            "subtasks_done": mean(self.subtasks_done),
-            "length": mean(self.length),
+            "episodes": len(self.infos),
+            "success_rate": mean(float(info["is_success"]) for info in self.infos),
+            "env_return": mean(info["episode"]["r"] for info in self.infos),
+            "reward_return": mean(info["reward_return"] for info in self.infos),
+            "subtasks_done": mean(info.get("subtasks_done", float("nan")) for info in self.infos),
+            "length": mean(info["episode"]["l"] for info in self.infos),
         }
 
 
 class Bookkeeper(BaseCallback):
     """Watches Stable-Baselines3 learn, and writes down what happens."""
 
-    def __init__(self, settings: Training, evaluator: Evaluator, recorder: Recorder) -> None:
+    def __init__(self, settings: Training, evaluator: Evaluator, recorder: Recorder, rewarded: Any) -> None:
         super().__init__()
+        self.rewarded = rewarded  # the vector environment
         self.settings = settings
         self.evaluator = evaluator
         self.recorder = recorder
@@ -59,11 +52,19 @@ class Bookkeeper(BaseCallback):
         self.evaluation_seconds = 0.0
         self._last_success: float | None = None
         self._last: dict[str, int] = {}
+        self._rows: list[tuple[int, _Episodes]] = []
 
     def _on_training_start(self) -> None:
         self._last = dict.fromkeys(("record", "eval", "checkpoint"), self.num_timesteps)
         if self.num_timesteps == 0:
             self.evaluate(self.settings.eval_episodes)
+
+    def _on_rollout_end(self) -> None:
+        """Write the rows that were due: now every reward is known."""
+        self.rewarded.settle()
+        for steps, episodes in self._rows:
+            self.recorder.train_row(episodes.row(steps))
+        self._rows.clear()
 
     def _on_rollout_start(self) -> None:
         # The last update is whole and the next rollout has not begun: nothing half-done is saved.
@@ -71,11 +72,9 @@ class Bookkeeper(BaseCallback):
             self.recorder.checkpoint(self.model)
 
     def _on_step(self) -> bool:
-        for info in self.locals["infos"]:
-            if "reward_return" in info:
-                self.episodes.add(info)
+        self.episodes.infos += [info for info in self.locals["infos"] if "episode" in info]
         if self._due("record", self.settings.record_every):
-            self.recorder.train_row(self.episodes.row(self.num_timesteps))
+            self._rows.append((self.num_timesteps, self.episodes))
             self.episodes = _Episodes()
         last = self.num_timesteps >= self.settings.steps  # the final evaluation follows by itself
         if self._due("eval", self.settings.eval_every) and not last:

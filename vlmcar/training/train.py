@@ -95,7 +95,8 @@ def train(
         model = algorithm.load(str(checkpoint), venv, settings.device)
     else:
         model = algorithm.model(venv, seed, settings.device)
-    bookkeeper = Bookkeeper(settings, evaluator, recorder)
+    algorithm.defer(model, venv)
+    bookkeeper = Bookkeeper(settings, evaluator, recorder, venv)
     started, first_step = time.perf_counter(), model.num_timesteps
     model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
     seconds = time.perf_counter() - started

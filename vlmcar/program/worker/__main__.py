@@ -100,9 +100,9 @@ class Judging:
         self.frame = np.empty(shape, np.uint8)
 
     def batch(self, pairs: Any, images: Any, position: mmap.mmap) -> Any:
-        """float32 (pairs, num_subtasks), or the first `Failure`."""
-        answers = self.np.empty((len(pairs), len(self.program.names)), self.np.float32)
-        for item, (initial, frame) in enumerate(pairs.tolist()):
+        """float32 (pairs, num_subtasks), NaN for what was not asked; or the first `Failure`."""
+        answers = self.np.full((len(pairs), len(self.program.names)), math.nan, self.np.float32)
+        for item, (initial, frame, first) in enumerate(pairs.tolist()):
             protocol.POSITION.pack_into(position, 0, item, NOWHERE)
             self.np.seterr(
                 **self.floating_point_errors
@@ -112,11 +112,15 @@ class Judging:
             if isinstance(functions, str):
                 return Failure(protocol.CRASHED, item, NOWHERE, functions)
             for subtask, function in enumerate(functions):
+                if subtask < first:
+                    continue
                 protocol.POSITION.pack_into(position, 0, item, subtask)
                 answer = self.one(function, images[initial], images[frame])
                 if not isinstance(answer, float):
                     return Failure(answer[0], item, subtask, answer[1])
                 answers[item, subtask] = answer
+                if first != protocol.ALL and answer < 1.0:
+                    break
             namespace.clear()  # functions and their globals hold each other: do not leave that to the collector
         return answers
 
@@ -213,7 +217,7 @@ def main(requests: int, responses: int, frames_fd: int, position_fd: int, *numbe
     images = images.reshape(2 * batch, *shape)
     while True:
         nonce, count, _ = read_request(requests)
-        pairs = np.frombuffer(shared, np.int32, 2 * count).reshape(count, 2)
+        pairs = np.frombuffer(shared, np.int32, 3 * count).reshape(count, 3)
         respond(responses, nonce, judging.batch(pairs, images, position))
 
 

@@ -7,7 +7,7 @@ fixed structs. Each request is answered once:
 |---|---|---|---|---|
 | the first | 0 | 0 | | `READY`: locked down |
 | the second: load | bytes of the function names | bytes of the source | names (one per line), source | `LOADED` |
-| every other: judge | number of pairs | number of images | int32 (pairs, 2) image indices; images | `JUDGED` |
+| every other: judge | number of pairs | 0 | int32 (pairs, 3): two image indices, first sub-task; images | `JUDGED` |
 
 or `CRASHED` or `WRONG`, with a text.
 """
@@ -25,8 +25,12 @@ POSITION = struct.Struct("<II")
 """Item and sub-task being judged, in a page the trainer reads after a crash: a hint, never an answer."""
 
 READY, LOADED, JUDGED, CRASHED, WRONG = range(1, 6)
-"""READY: row holds the layers as bits. JUDGED: float32 (row, column) follows. CRASHED, WRONG (no answer that the
-contract allows): item, sub-task, text."""
+"""READY: row holds the layers as bits. JUDGED: float32 (row, column) follows, NaN for what was not asked. CRASHED,
+WRONG (no answer that the contract allows): item, sub-task, text."""
+
+ALL = -1
+"""As first sub-task: all are asked. Otherwise this one is, and as long as they are done, those after it."""
+PAIR_BYTES = 12
 
 NOWHERE = 0xFFFFFFFF
 """Item or sub-task of a failure outside of them."""
@@ -47,7 +51,7 @@ def layers_of(bits: int) -> frozenset[str]:
 
 def image_offset(batch: int) -> int:
     """Where the images start in shared memory: after room for ``batch`` pairs, on a page of their own."""
-    return -(-8 * batch // PAGE) * PAGE
+    return -(-PAIR_BYTES * batch // PAGE) * PAGE
 
 
 def shared_bytes(batch: int, shape: tuple[int, int, int]) -> int:
