@@ -1,27 +1,80 @@
-"""The benchmark measures both methods in turn, and its ratio is of pairs."""
+"""The benchmark measures all methods in turn, its ratios are of pairs, and its parts add up."""
 
 from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from vlmcar.bench import bench
+from vlmcar.bench import __main__ as command
+from vlmcar.bench.growth import lengthened
+from vlmcar.bench.rendering import rendering
+from vlmcar.bench.training import Clock, compare
+from vlmcar.program.screening import screen
+from vlmcar.types import Program, VlmcarError
 
 
-def test_bench_measures_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_methods_are_measured_in_pairs_and_the_parts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    result = bench("minigrid/doorkey_5x5", rounds=1, steps=2048)
-    rates = result["steps_per_second"]
-    assert set(rates) == {"vlmcar", "sparse"}
-    expected = rates["vlmcar"]["median"] / rates["sparse"]["median"]
-    assert result["ratio_vlmcar_to_sparse"]["median"] == pytest.approx(expected)
-    shares = result["share_of_time"]
-    assert all(sum(of.values()) == pytest.approx(1.0) and min(of.values()) >= 0 for of in shares.values())
-    assert shares["vlmcar"]["judge"] > 0 == shares["sparse"]["judge"]
-    assert all(of["environment"] > 0 for of in shares.values())
+    methods = compare("minigrid/doorkey_5x5", rounds=1, steps=2048)["methods"]
+    assert list(methods) == ["sparse", "vlmcar", "oracle"]
+    rates = {name: one["steps_per_second"]["median"] for name, one in methods.items()}
+    assert methods["vlmcar"]["of_sparse"]["median"] == pytest.approx(rates["vlmcar"] / rates["sparse"])
+    for one in methods.values():
+        shares = one["share_of_time"]
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert min(shares.values()) >= 0
+        assert shares["environment"] > 0
+    assert methods["sparse"]["share_of_time"]["judge"] == 0 < methods["vlmcar"]["share_of_time"]["judge"]
+    assert methods["sparse"]["judged"] is None
+    assert 0 < methods["vlmcar"]["judged"]["frames_judged_share"] < 1
 
 
-def test_elsewhere_it_says_where_to_run_it(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elsewhere_it_says_where_to_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="repository's root"):
-        bench("minigrid", rounds=1, steps=2048)
+    with pytest.raises(VlmcarError, match="repository's root"):
+        compare("minigrid", rounds=1, steps=2048)
+
+
+def test_a_clock_does_not_count_what_others_count() -> None:
+    inner, outer = Clock(), Clock()
+    owner: Any = SimpleNamespace()
+    owner.nap = lambda: time.sleep(0.05)
+    owner.day = lambda: (owner.nap(), time.sleep(0.01), owner.nap())
+    inner.around(owner, "nap")
+    outer.around(owner, "day")
+    owner.day()
+    assert inner.seconds >= 0.1
+    assert 0.01 <= outer.seconds < inner.seconds
+
+
+def test_drawing_is_compared_on_equal_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = rendering("minigrid/doorkey_5x5", rounds=1, batches=2)
+    rates = result["frames_per_second"]
+    assert result["ratio"]["median"] == pytest.approx(rates["ours"]["median"] / rates["get_frame"]["median"])
+
+
+def test_a_program_is_lengthened_by_its_first_subtask(doorkey_program: Program) -> None:
+    longer = lengthened(doorkey_program, 8)
+    assert len(longer.subtasks) == 8
+    assert not screen(longer.source, longer.subtasks)
+
+
+def test_the_table_says_what_the_json_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / "bench.json"
+    arguments = ["--env", "minigrid/doorkey_5x5", "--parts", "rendering", "--rounds", "1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    command.main()
+    (drawn,) = json.loads(out.read_text())["rendering"]
+    assert f"{drawn['ratio']['median']:.1f} [" in out.with_suffix(".md").read_text()
+    assert str(out) in capsys.readouterr().out

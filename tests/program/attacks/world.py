@@ -275,7 +275,8 @@ class World:
         return found
 
     def _frames(self, initial: Frames, frames: Frames) -> str:
-        same = (self._images[:1] == frames).all() and (self._images[1:2] == initial).all()
+        first = len(self._images) // 2  # initial images lie in the second half
+        same = (self._images[:1] == frames).all() and (self._images[first : first + 1] == initial).all()
         return "" if same else "their bytes"
 
     def _objects(self) -> str:

@@ -1,0 +1,1 @@
+"""What things take, as ratios within one run; ``python -m vlmcar.bench``."""
