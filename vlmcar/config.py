@@ -40,7 +40,7 @@ _IRRELEVANT = {
     ),
     "method": (
         *("simulated.seconds_per_query", "simulated.dollars_per_query"),
-        *("audit_share", "audit_frames"),
+        *("workers", "audit_share", "audit_frames"),
     ),
 }  # fmt: skip
 

@@ -222,6 +222,7 @@ def test_nothing_that_a_screened_program_keeps_outlives_its_frame(head: str, bod
     [
         ({"audit_share": -0.1}, "audit_share=-0.1 must be a fraction"),
         ({"audit_share": 1.5}, "audit_share=1.5 must be a fraction"),
+        ({"workers": 0}, "workers=0 must be 1 to 64"),
         ({"audit_frames": 0}, "audit_frames=0 must be 1 to 4096"),
         ({"audit_frames": 10**6}, "audit_frames=1000000 must be 1 to 4096"),
     ],
@@ -229,7 +230,14 @@ def test_nothing_that_a_screened_program_keeps_outlives_its_frame(head: str, bod
 def test_nonsense_values_are_refused(changes: dict[str, float], words: str) -> None:
     from vlmcar.program.method import CodeAsReward
 
-    values = {"name": "vlmcar", "env_reward": 0.0, "audit_share": 0.1, "audit_frames": 9, **changes}
+    values = {
+        "name": "vlmcar",
+        "env_reward": 0.0,
+        "workers": 1,
+        "audit_share": 0.1,
+        "audit_frames": 9,
+        **changes,
+    }
     with pytest.raises(ConfigError, match=words):
         CodeAsReward(**values)  # type: ignore[arg-type]
 

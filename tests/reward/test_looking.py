@@ -128,15 +128,16 @@ def box() -> Sandbox:
 
 @pytest.mark.parametrize("reward", REWARDS, ids=lambda reward: type(reward).__name__)
 @pytest.mark.parametrize("written", [FLICKERING, UNDER_WAY], ids=["flickering", "under_way"])
-@pytest.mark.parametrize("deferred", [False, True])
+@pytest.mark.parametrize(("deferred", "workers"), [(False, 1), (True, 1), (True, 3)])
 def test_rewards_are_those_of_asking_everything(
-    written: Program, reward: Any, deferred: bool, box: Sandbox
+    written: Program, reward: Any, deferred: bool, workers: int, box: Sandbox
 ) -> None:
     with ProgramJudge(written, box) as judge:
         wanted, ends = played(walks(AllAtOnce(judge), reward, 0.5), deferred=False)
         assert (wanted != 0).sum() > 10
-    with ProgramJudge(written, box) as judge:
+    with ProgramJudge(written, box, workers=workers) as judge:
         rewards, told = played(walks(judge, reward, 0.5), deferred)
+        assert len(judge._workers) == workers if deferred else 1
     np.testing.assert_array_equal(rewards, wanted)
     assert rewards.dtype == wanted.dtype == np.float32
     assert told == ends
@@ -199,7 +200,7 @@ def test_a_program_that_fails_ends_it(box: Sandbox, deferred: bool) -> None:
 def test_a_lost_worker_is_replaced_and_what_it_was_asked_is_asked_again(box: Sandbox, deferred: bool) -> None:
     with ProgramJudge(FLICKERING, box) as judge:
         wanted, _ = played(walks(AllAtOnce(judge), Bonus(weights=None)), deferred=False)
-    with ProgramJudge(FLICKERING, box) as judge:
+    with ProgramJudge(FLICKERING, box, workers=2) as judge:
         venv = walks(judge, Bonus(weights=None))
         step, killed = venv.venv.step_wait, []
 
@@ -220,14 +221,14 @@ def test_memory_is_bounded_and_forgetting_changes_nothing(box: Sandbox) -> None:
     with ProgramJudge(FLICKERING, box) as judge:
         wanted, _ = played(walks(AllAtOnce(judge), Bonus(weights=None)), deferred=False)
     asked = []
-    for remember in (20, 50_000):
+    for remember in (0, 50_000):
         with ProgramJudge(FLICKERING, box, remember=remember) as judge:
             venv = walks(judge, Bonus(weights=None))
             for deferred in (False, True):
                 rewards, _ = played(venv, deferred)
                 np.testing.assert_array_equal(rewards, wanted)
             asked.append(judge.frames_judged)
-            assert len(venv._looking.ahead._slots) <= remember  # type: ignore[union-attr]
+            assert len(venv._looking.ahead._slots) <= max(remember, 20)  # type: ignore[union-attr]
     assert asked[0] > asked[1]
 
 

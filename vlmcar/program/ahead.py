@@ -1,6 +1,6 @@
 """Asks a program about frames without waiting, and no more than the reward needs.
 
-While the worker judges, the policy plays on. A pair (initial, frame) is asked once; what is known of it is kept. Where
+While workers judge, the policy plays on. A pair (initial, frame) is asked once; what is known of it is kept. Where
 sub-tasks count in order, only the first that is not done yet matters, and those after it once it is done: programs
 are pure, so this changes no reward.
 """
@@ -47,13 +47,15 @@ class Ahead:
         capacity: pairs that are kept; the least recently asked leave first.
     """
 
-    def __init__(self, judge: ProgramJudge) -> None:
+    def __init__(self, judge: ProgramJudge, least: int) -> None:
+        """Ask nothing yet; ``least`` pairs are kept at any rate."""
         self.judge = judge
-        self.capacity = judge.remember
+        self.capacity = max(judge.remember, least)
         self._slots: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
         self._answers = np.full((self.capacity, judge.num_subtasks), np.nan, dtype=np.float32)
         self._waiting: dict[tuple[int, int], _Question] = {}
-        self._flight: _Flight | None = None
+        self._flights: dict[int, _Flight] = {}
+        """By the number of the worker, the earliest first."""
         self._picked: list[tuple[int, Frame, Frame]] = []
 
     def ask(self, initial: Sequence[Picture], frames: Shown, first: NDArray[np.int64]) -> Slots:
@@ -90,19 +92,19 @@ class Ahead:
     @property
     def idle(self) -> bool:
         """Whether nothing is asked that is not answered."""
-        return not self._waiting and not self._flight
+        return not self._waiting and not self._flights
 
     def pump(self) -> None:
-        """Take what the worker has answered, and give it what waits. Never blocks.
+        """Take what the workers have answered, and give them what waits. Never blocks.
 
         Raises:
             ProgramError: there is no answer.
         """
         started = time.perf_counter()
-        if self._flight and not self._flight.worker.waiting(self._flight.asking):
-            self._land()
-        if self._waiting and not self._flight:
-            self._take_off()
+        for number, flight in list(self._flights.items()):
+            if not flight.worker.waiting(flight.asking):
+                self._land(number)
+        self._take_off()
         self.judge.seconds += time.perf_counter() - started
 
     def wait(self) -> None:
@@ -112,11 +114,10 @@ class Ahead:
             ProgramError: there is no answer.
         """
         started = time.perf_counter()
-        while self._flight or self._waiting:
-            if self._flight:
-                self._land()
-            else:
-                self._take_off()
+        while not self.idle:
+            self._take_off()
+            if self._flights:
+                self._land(next(iter(self._flights)))
         self.judge.seconds += time.perf_counter() - started
         self._audit()
 
@@ -134,9 +135,16 @@ class Ahead:
         return slot
 
     def _take_off(self) -> None:
-        """Send the questions that have waited longest, and are still open."""
+        """Share what waits among the workers that have nothing to do."""
+        free = [number for number in range(self.judge.workers) if number not in self._flights]
+        for place, number in enumerate(free):
+            if self._waiting:
+                self._send(number, -(-len(self._waiting) // (len(free) - place)))
+
+    def _send(self, number: int, most: int) -> None:
+        """Send a worker the questions that have waited longest, and are still open."""
         batch: list[_Question] = []
-        for name in list(self._waiting)[: self.judge.sandbox.batch]:
+        for name in list(self._waiting)[: min(most, self.judge.sandbox.batch)]:
             question = self._waiting.pop(name)
             known = ~np.isnan(self._answers[question.slot])
             if not (known.all() if question.first == ALL else known[question.first]):
@@ -145,10 +153,10 @@ class Ahead:
                 self.judge.frames_remembered += 1
         if batch:
             self.judge.frames_judged += len(batch)
-            self._flight = self._sent(batch)
+            self._flights[number] = self._sent(number, batch)
 
-    def _sent(self, batch: list[_Question], again: bool = True) -> _Flight:
-        worker = self.judge.worker(batch[0].frame.shape)
+    def _sent(self, number: int, batch: list[_Question], again: bool = True) -> _Flight:
+        worker = self.judge.worker(batch[0].frame.shape, number)
         shared = worker.process.shared
         shared.make_room({question.initial.key for question in batch})
         _draw([question.frame for question in batch], shared.images[: len(batch)])
@@ -162,16 +170,15 @@ class Ahead:
         except ProgramError:  # it was lost while nobody looked
             if not again:
                 raise
-        return self._sent(batch, again=False)
+        return self._sent(number, batch, again=False)
 
-    def _land(self) -> None:
-        assert self._flight
-        flight, self._flight = self._flight, None
-        for question, row in zip(flight.questions, self._received(flight), strict=True):
+    def _land(self, number: int) -> None:
+        flight = self._flights.pop(number)
+        for question, row in zip(flight.questions, self._received(number, flight), strict=True):
             answers = self._answers[question.slot]
             np.copyto(answers, row, where=~np.isnan(row))
 
-    def _received(self, flight: _Flight, again: bool = True) -> NDArray[np.float32]:
+    def _received(self, number: int, flight: _Flight, again: bool = True) -> NDArray[np.float32]:
         """The answers; where the worker was lost, those of a fresh one."""
         before = flight.worker.busy
         try:
@@ -182,7 +189,7 @@ class Ahead:
                 raise
         finally:
             self.judge.cpu_seconds += flight.worker.busy - before
-        return self._received(self._sent(flight.questions), again=False)
+        return self._received(number, self._sent(number, flight.questions), again=False)
 
     def _audit(self) -> None:
         """Hand over what was picked, now that it is answered."""

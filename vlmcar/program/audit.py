@@ -60,9 +60,11 @@ class AuditedJudge(ProgramJudge):
         frames_audited: frames that were judged again, all with the same answers.
     """
 
-    def __init__(self, program: Program, sandbox: Sandbox, share: float, frames: int) -> None:
+    def __init__(
+        self, program: Program, sandbox: Sandbox, share: float, frames: int, workers: int = 1
+    ) -> None:
         """Collect this ``share`` of all frames; replay whenever there are this many ``frames``."""
-        super().__init__(program, sandbox)
+        super().__init__(program, sandbox, workers=workers)
         self.share = share
         self.frames = frames
         self.frames_audited = 0

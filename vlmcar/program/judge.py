@@ -44,7 +44,12 @@ class ProgramJudge:
     """
 
     def __init__(
-        self, program: Program, sandbox: Sandbox, remember: int = 50_000, hot_spare: bool = True
+        self,
+        program: Program,
+        sandbox: Sandbox,
+        remember: int = 50_000,
+        hot_spare: bool = True,
+        workers: int = 1,
     ) -> None:
         """Start nothing yet.
 
@@ -53,18 +58,20 @@ class ProgramJudge:
             sandbox: how it is run.
             remember: answers kept at most; the least recently used leave first.
             hot_spare: keep a spare process; worth it for more than a few seconds of judging.
+            workers: how many may judge side by side, for who asks ahead (``vlmcar.program.ahead``).
         """
         self.program = program
         self.sandbox = sandbox
         self.remember = remember
         self.hot_spare = hot_spare
+        self.workers = workers
         self.num_subtasks = len(program.subtasks)
         self.frames_judged = 0
         self.frames_remembered = 0
         self.seconds = 0.0
         self.cpu_seconds = 0.0
         self._memory: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
-        self._workers: dict[Shape, Worker] = {}
+        self._workers: dict[tuple[Shape, int], Worker] = {}
         self._spares: dict[Shape, Process] = {}
 
     def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
@@ -165,11 +172,13 @@ class ProgramJudge:
         finally:
             self.cpu_seconds += worker.busy - before
 
-    def worker(self, shape: Shape) -> Worker:
-        """The worker for frames of this shape, started if there is none that lives."""
-        worker = self._workers.get(shape)
+    def worker(self, shape: Shape, number: int = 0) -> Worker:
+        """One of the workers for frames of this shape, started if it does not live."""
+        worker = self._workers.get((shape, number))
         if worker is None or not worker.alive:
-            worker = self._workers[shape] = self.sandbox.start(self.program, shape, self._spare(shape))
+            worker = self._workers[shape, number] = self.sandbox.start(
+                self.program, shape, self._spare(shape)
+            )
             if self.hot_spare:
                 self._spares[shape] = self.sandbox.spawn(shape)
         return worker

@@ -13,6 +13,8 @@ class CodeAsReward:
 
     name: str
     env_reward: float
+    workers: int
+    """Processes that judge for one training, beside it; each takes a core while it judges."""
     audit_share: float
     """Fraction of the frames judged in training that are judged again later."""
     audit_frames: int
@@ -23,6 +25,8 @@ class CodeAsReward:
     ask_every = 1
 
     def __post_init__(self) -> None:
+        if not 1 <= self.workers <= 64:
+            raise ConfigError(f"method.workers={self.workers} must be 1 to 64 processes")
         if not 0 <= self.audit_share <= 1:
             raise ConfigError(f"method.audit_share={self.audit_share} must be a fraction from 0 to 1")
         if not 1 <= self.audit_frames <= 4096:
@@ -37,4 +41,6 @@ class CodeAsReward:
         from vlmcar.program.audit import AuditedJudge
 
         assert material.program is not None
-        return AuditedJudge(material.program, material.sandbox, self.audit_share, self.audit_frames)
+        return AuditedJudge(
+            material.program, material.sandbox, self.audit_share, self.audit_frames, self.workers
+        )

@@ -97,7 +97,7 @@ class Early:
     """
 
     def __init__(self, source: Any, judge: ProgramJudge, reward: Any) -> None:
-        self.ahead = Ahead(judge)
+        self.ahead = Ahead(judge, least=4 * source.num_envs)
         self.needs_all = bool(reward.needs_all_progress)
         self._source = source if hasattr(source, "look") else _Arrays(source)
         self._needs_initial_progress = bool(reward.needs_initial_progress)
