@@ -211,6 +211,7 @@ def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS)
             method, *overrides = name.split(" ")
             built = components(env, f"method={method}", *overrides)
             contestants.append(Contestant(built, Console("bench"), Path(folder) / str(number)))
+            contestants[-1].name = name
         for number in range(rounds + 1):
             for contestant in contestants:
                 rate = contestant.run(steps)
