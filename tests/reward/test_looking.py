@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from vlmcar.env.minigrid import MiniGrid
 from vlmcar.env.vector import FrameVecEnv
-from vlmcar.program.errors import ProgramCrashed, ProgramTimedOut
+from vlmcar.program.audit import AuditedJudge
+from vlmcar.program.errors import ProgramCrashed, ProgramImpure, ProgramTimedOut
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.program.sandbox import Sandbox
 from vlmcar.reward.bonus import Bonus
@@ -240,3 +241,21 @@ def test_a_reset_in_the_middle_begins_anew(box: Sandbox) -> None:
         again, told = played(venv, deferred=True)
     assert told == ends
     np.testing.assert_array_equal(again, wanted)
+
+
+def test_answers_that_change_are_found_while_the_policy_plays_on(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a program that counts its calls: screening, which would refuse it, is out of the way."""
+    monkeypatch.setattr("vlmcar.program.sandbox.screen", lambda *_: ())
+    counting = program("np.__dict__.setdefault('seen', []).append(1)\n    return len(np.seen) % 7 == 0")
+
+    def audited(written: Program, reward: Any) -> int:
+        with AuditedJudge(written, box, share=1.0, frames=40) as judge:
+            played(walks(judge, reward), deferred=True)
+            judge.audit()
+            return judge.frames_audited
+
+    with pytest.raises(ProgramImpure):
+        audited(counting, EveryFrame(weights=None))
+    assert audited(FLICKERING, Bonus(weights=None)) >= 5 * STEPS

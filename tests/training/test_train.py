@@ -208,3 +208,34 @@ def test_ppo_learns_doorkey_from_a_program_alone(
     assert trained.final.unseen.success_rate >= 0.9
     assert rows.train[-1]["reward_return"] >= 0.9
     assert rows.train[-1]["subtasks_done"] >= 2.7
+
+
+class AllAtOnce:
+    """The program, asked about everything at every step."""
+
+    def __init__(self, judge: ProgramJudge) -> None:
+        self.num_subtasks = judge.num_subtasks
+        self.progress = judge.progress
+        self.close = judge.close
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_asking_ahead_and_less_changes_no_curve_and_no_weight(
+    doorkey: MiniGrid,
+    algorithm: Callable[..., Any],
+    doorkey_program: Program,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    small = algorithm(name, *SMALL, *PER_ALGORITHM[name])
+    with ProgramJudge(doorkey_program, sandbox, workers=2) as judge:
+        ahead, trained = run(doorkey, small, tmp_path, judge=judge)
+    with ProgramJudge(doorkey_program, sandbox) as judge:
+        at_once, expected = run(doorkey, small, tmp_path, judge=AllAtOnce(judge))
+    assert any(row["reward_return"] > 0 for row in at_once.train)
+    np.testing.assert_equal(ahead.train, at_once.train)
+    np.testing.assert_equal(ahead.eval, at_once.eval)
+    weights = expected.model.policy.state_dict()
+    for key, value in trained.model.policy.state_dict().items():
+        assert torch.equal(value, weights[key])

@@ -7,6 +7,7 @@ do not know of.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class AuditedJudge(ProgramJudge):
         self.frames = frames
         self.frames_audited = 0
         self._kept: list[Judged] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+        self._replay: tuple[int, Future[NDArray[np.bool_]]] | None = None
         self._rng = np.random.default_rng()  # unseeded: a program must not be able to know which frames
 
     def progress(self, initial: Frames, frames: Frames) -> NDArray[np.float32]:
@@ -79,29 +82,49 @@ class AuditedJudge(ProgramJudge):
         """
         answers = super().progress(initial, frames)
         for item in self.to_audit(len(frames)):
-            self.keep(Judged(initial[item].copy(), frames[item].copy(), answers[item].copy()))
+            self._kept.append(Judged(initial[item].copy(), frames[item].copy(), answers[item].copy()))
+        if len(self._kept) >= self.frames:
+            self.audit()
         return answers
 
     def to_audit(self, count: int) -> NDArray[np.int64]:
         return np.flatnonzero(self._rng.random(count) < self.share)
 
     def keep(self, judged: Judged) -> None:
+        """Collect it; what has been collected is replayed in a thread, so that nobody waits.
+
+        Raises:
+            ProgramImpure: the replay before found another answer.
+        """
         self._kept.append(judged)
         if len(self._kept) >= self.frames:
-            self.audit()
+            self._finish()
+            kept, self._kept = self._kept, []
+            same = self._thread.submit(replay, self.program, self.sandbox, kept, np.random.default_rng())
+            self._replay = len(kept), same
 
     def audit(self) -> None:
-        """Replay what has been collected.
+        """Replay what has been collected, now.
 
         Raises:
             ProgramImpure: a frame got another answer.
         """
+        self._finish()
         kept, self._kept = self._kept, []
-        same = replay(self.program, self.sandbox, kept, self._rng)
-        if not same.all():
-            raise ProgramImpure(len(kept), int((~same).sum()))
-        self.frames_audited += len(kept)
+        self._check(len(kept), replay(self.program, self.sandbox, kept, self._rng))
 
     def close(self) -> None:
         super().close()
+        self._thread.shutdown()
         self._kept.clear()
+
+    def _finish(self) -> None:
+        """Wait for the replay in the thread, if there is one."""
+        if self._replay:
+            (count, same), self._replay = self._replay, None
+            self._check(count, same.result())
+
+    def _check(self, count: int, same: NDArray[np.bool_]) -> None:
+        if not same.all():
+            raise ProgramImpure(count, int((~same).sum()))
+        self.frames_audited += count
