@@ -56,7 +56,7 @@ class Ahead:
         self._waiting: dict[tuple[int, int], _Question] = {}
         self._flights: dict[int, _Flight] = {}
         """By the number of the worker, the earliest first."""
-        self._picked: list[tuple[int, Frame, Frame]] = []
+        self._picked: list[tuple[Picture, Picture]] = []
 
     def ask(self, initial: Sequence[Picture], frames: Shown, first: NDArray[np.int64]) -> Slots:
         """See to it that these pairs are judged, and return at once.
@@ -81,7 +81,7 @@ class Ahead:
                 self._waiting[name] = _Question(*name, initial[i], frames.picture(i))
         self.judge.frames_remembered += len(slots) - (len(self._waiting) - waiting)
         for i in self.judge.to_audit(len(slots)).tolist():
-            self._picked.append((int(slots[i]), _drawn(initial[i]), _drawn(frames.picture(i))))
+            self._picked.append((initial[i], frames.picture(i)))
         self.judge.seconds += time.perf_counter() - started
         return slots
 
@@ -194,8 +194,10 @@ class Ahead:
     def _audit(self) -> None:
         """Hand over what was picked, now that it is answered."""
         picked, self._picked = self._picked, []
-        for slot, initial, frame in picked:
-            self.judge.keep(Judged(initial, frame, self._answers[slot].copy()))
+        for initial, frame in picked:
+            slot = self._slots.get((initial.key, frame.key))
+            if slot is not None:  # not forgotten since
+                self.judge.keep(Judged(_drawn(initial), _drawn(frame), self._answers[slot].copy()))
 
 
 def _draw(pictures: Sequence[Picture], out: Any) -> None:
