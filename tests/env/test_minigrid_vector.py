@@ -15,7 +15,8 @@ from minigrid.core.world_object import Door, Wall
 from omegaconf import OmegaConf
 
 from tests.conftest import ROOT
-from vlmcar.env.minigrid_render import Boards, Cells, TileRenderer, visible
+from vlmcar.env.minigrid_boards import Boards, Cells, visible
+from vlmcar.env.minigrid_render import TileRenderer
 from vlmcar.env.vector import FrameVecEnv
 
 REGISTERED = sorted(name for name in gymnasium.registry if name.startswith(("MiniGrid-", "BabyAI-")))

@@ -138,7 +138,7 @@ def test_rewards_are_those_of_asking_everything(
         assert (wanted != 0).sum() > 10
     with ProgramJudge(written, box, workers=workers) as judge:
         rewards, told = played(walks(judge, reward, 0.5), deferred)
-        assert len(judge._workers) == workers if deferred else 1
+        assert len(judge._workers) == (workers if deferred else 1)
     np.testing.assert_array_equal(rewards, wanted)
     assert rewards.dtype == wanted.dtype == np.float32
     assert told == ends
@@ -259,3 +259,11 @@ def test_answers_that_change_are_found_while_the_policy_plays_on(
     with pytest.raises(ProgramImpure):
         audited(counting, EveryFrame(weights=None))
     assert audited(FLICKERING, Bonus(weights=None)) >= 5 * STEPS
+
+
+def test_after_closing_an_audited_judge_serves_again(box: Sandbox) -> None:
+    with AuditedJudge(FLICKERING, box, share=1.0, frames=40) as judge:
+        wanted, _ = played(walks(judge, Bonus(weights=None)), deferred=True)
+        judge.close()
+        again, _ = played(walks(judge, Bonus(weights=None)), deferred=True)
+    np.testing.assert_array_equal(again, wanted)

@@ -10,7 +10,7 @@ from typing import Any
 
 from vlmcar.bench.growth import environments, subtasks
 from vlmcar.bench.rendering import rendering
-from vlmcar.bench.training import METHODS, compare
+from vlmcar.bench.training import METHODS, compare, peak_memory
 from vlmcar.cli import one_line_errors
 from vlmcar.record.manifest import provenance
 from vlmcar.report.tables import markdown
@@ -49,6 +49,7 @@ def main() -> None:
             "environments": environments(minigrid[0], few, chosen.steps),
             "subtasks": subtasks(minigrid[0], few, chosen.steps),
         }
+    result["peak_memory_mb"] = peak_memory()
     out = Path(chosen.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -62,7 +63,8 @@ def table(result: Mapping[str, Any]) -> str:
     commit = result["git"]["commit"] or "unknown"
     blocks = [
         f"{result['machine']}; Python {result['python']}; commit {commit[:10]}. Median of {result['rounds']} rounds "
-        "[least, most]; ratios are of rounds next to each other."
+        "[least, most]; ratios are of rounds next to each other. Memory, all of it in one process: at most "
+        f"{result['peak_memory_mb']['trainer']:,.0f} MB."
     ]
     for one in result.get("training", []):
         blocks += _training(one)
@@ -87,8 +89,7 @@ def _training(one: Mapping[str, Any]) -> list[str]:
         for name, measured in methods.items()
     ]
     blocks = [
-        f"**Training**, {one['env']}, {one['steps_per_round']:,} steps per round; the trainer took at most "
-        f"{one['peak_memory_mb']['trainer']:,.0f} MB",
+        f"**Training**, {one['env']}, {one['steps_per_round']:,} steps per round",
         markdown(["method", "steps per second", f"of {first}", *parts], rows),
     ]
     for name, measured in methods.items():

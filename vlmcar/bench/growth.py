@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from vlmcar.bench.training import Contestant, components, spread
+from vlmcar.bench.training import Contestant, components, in_turns, spread
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.types import Program, SubTask
@@ -28,7 +28,7 @@ def environments(env: str, rounds: int, steps: int) -> list[dict[str, Any]]:
                 )
                 for name in ("sparse", "vlmcar")
             ]
-            _measure(pair, rounds, steps)
+            in_turns(pair, rounds, steps, f"{env}, {count} environments")
         sparse, vlmcar = (one.rates for one in pair)
         ratios = [a / b for a, b in zip(vlmcar, sparse, strict=True)]
         rows.append(
@@ -46,7 +46,7 @@ def subtasks(env: str, rounds: int, steps: int) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             longer = lengthened(program, count)
             one = Contestant(built, Console("bench"), Path(folder), longer)
-            _measure([one], rounds, steps)
+            in_turns([one], rounds, steps, f"{env}, {count} sub-tasks")
         rows.append({"subtasks": len(longer.subtasks), "vlmcar": spread(one.rates)})
     return rows
 
@@ -66,13 +66,3 @@ def lengthened(program: Program, count: int) -> Program:
     source = "\n".join([*lines[:at], copies, *lines[at:]]) + "\n"
     subtasks = [SubTask(name, program.subtasks[0].description) for name in again]
     return Program((program.subtasks[0], *subtasks, *program.subtasks[1:]), source)
-
-
-def _measure(contestants: list[Contestant], rounds: int, steps: int) -> None:
-    for number in range(rounds + 1):
-        for contestant in contestants:
-            rate = contestant.run(steps)
-            if number > 0:
-                contestant.rates.append(rate)
-    for contestant in contestants:
-        contestant.close()

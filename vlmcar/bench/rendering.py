@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vlmcar.bench.training import components, spread
-from vlmcar.env.minigrid_render import Boards, TileRenderer
+from vlmcar.env.minigrid_boards import Boards
+from vlmcar.env.minigrid_render import TileRenderer
 
 BATCH = 16
 """Environments at a time, as in training."""

@@ -212,17 +212,7 @@ def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS)
             built = components(env, f"method={method}", *overrides)
             contestants.append(Contestant(built, Console("bench"), Path(folder) / str(number)))
             contestants[-1].name = name
-        for number in range(rounds + 1):
-            for contestant in contestants:
-                rate = contestant.run(steps)
-                if number > 0:
-                    contestant.rates.append(rate)
-                else:
-                    contestant.warmed_up()
-            shown = ", ".join(f"{c.name} {c.rates[-1]:,.0f}" for c in contestants if c.rates)
-            print(f"{env}, round {number} of {rounds}: {shown or 'warm-up'} steps/s", flush=True)
-        for contestant in contestants:
-            contestant.close()
+        in_turns(contestants, rounds, steps, env)
     first = contestants[0]
     return {
         "env": env,
@@ -236,8 +226,22 @@ def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS)
             }
             for c in contestants
         },
-        "peak_memory_mb": peak_memory(),
     }
+
+
+def in_turns(contestants: Sequence[Contestant], rounds: int, steps: int, title: str) -> None:
+    """Train each for so many steps in every round; the first one warms up. Then they are closed."""
+    for number in range(rounds + 1):
+        for contestant in contestants:
+            rate = contestant.run(steps)
+            if number > 0:
+                contestant.rates.append(rate)
+            else:
+                contestant.warmed_up()
+        shown = ", ".join(f"{c.name} {c.rates[-1]:,.0f}" for c in contestants if c.rates)
+        print(f"{title}, round {number} of {rounds}: {shown or 'warm-up'} steps/s", flush=True)
+    for contestant in contestants:
+        contestant.close()
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

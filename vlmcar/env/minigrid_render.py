@@ -1,212 +1,21 @@
-"""MiniGrid's own picture of the full grid and its own view of the agent, gathered for many environments at once.
-
-MiniGrid draws and encodes cell by cell, in Python. Both depend only on each cell's encoding (``WorldObj.encode``) and
-on where the agent is and looks, so a cell becomes a number, its **code**; pictures and views are looked up.
-"""
+"""MiniGrid's own picture of the full grid, gathered from tiles for many environments at once."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from copy import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from minigrid.core.constants import OBJECT_TO_IDX
 from minigrid.core.grid import Grid
-from minigrid.core.world_object import Floor, Goal, Lava, Wall
 from numpy.typing import NDArray
 
+from vlmcar.env.minigrid_boards import Boards, Cells, Codes, Snapshot
 from vlmcar.types import Frame, Frames
 
-Codes = NDArray[np.int16]
-UNSEEN, EMPTY, WALL = 0, 1, 2
-"""Codes that every table begins with."""
-_NEVER_CHANGE = (Wall, Floor, Goal, Lava)
-_MASKS_KEPT = 100_000
+NOBODY = 4
+"""In place of the agent's direction: it is elsewhere."""
 _NAMES = itertools.count()
-
-
-class Cells:
-    """Codes of cells, and what each means.
-
-    Attributes:
-        encoded: uint8 (codes, 3), ``WorldObj.encode`` of each.
-        opaque: bool (codes,), whether the agent cannot see behind it.
-    """
-
-    def __init__(self) -> None:
-        unseen, empty = (OBJECT_TO_IDX[name] for name in ("unseen", "empty"))
-        self._codes: dict[tuple[int, int, int], int] = {}
-        self.encoded = np.array([(unseen, 0, 0), (empty, 0, 0)], dtype=np.uint8)
-        self.opaque = np.array([False, False])
-        self._examples: list[Any] = [None, None]
-        assert self.code(Wall()) == WALL
-
-    def code(self, cell: Any) -> int:
-        """Of a ``WorldObj``, or of ``None``: nothing there."""
-        if cell is None:
-            return EMPTY
-        key = cell.encode()
-        code = self._codes.get(key)
-        if code is None:
-            code = self._codes[key] = len(self.encoded)
-            self.encoded = np.concatenate([self.encoded, np.array([key], dtype=np.uint8)])
-            self.opaque = np.append(self.opaque, not cell.see_behind())
-            self._examples.append(copy(cell))  # the cell itself may change
-        return code
-
-    def draw(self, code: int, agent_dir: int | None, tile_size: int) -> Frame:
-        """One tile as MiniGrid draws it: uint8 (tile, tile, 3) RGB."""
-        tile = Grid.render_tile(self._examples[code], agent_dir=agent_dir, tile_size=tile_size)
-        return tile.astype(np.uint8)  # MiniGrid's are float
-
-
-class Snapshot(NamedTuple):
-    """What several environments of one size look like at a moment."""
-
-    codes: Codes
-    """(envs, height, width), without the agents."""
-    agents: NDArray[np.int64]
-    """(envs, 3): row, column, direction."""
-
-
-class Boards:
-    """The grids of several unwrapped MiniGrid environments of one size, as codes.
-
-    `sync` reads an environment after each step or reset: what lies where is compared, object by object, and
-    what can change by itself (doors, keys, ...) is encoded again. Walls, floors, goals and lava never change.
-
-    Attributes:
-        codes: int16 (num_envs, height, width); without the agent.
-        agents: int64 (num_envs, 3): row, column, direction.
-        carried: int (num_envs,), codes of what they carry; ``EMPTY``: nothing.
-    """
-
-    def __init__(self, envs: Sequence[Any], cells: Cells) -> None:
-        self.envs = list(envs)
-        self.cells = cells
-        num_envs = len(self.envs)
-        self.width, self.height = self.envs[0].width, self.envs[0].height
-        view = self.envs[0].agent_view_size
-        self._margin = view - 1  # the view reaches so far beyond the grid, where MiniGrid shows walls
-        shape = (num_envs, self.height + 2 * self._margin, self.width + 2 * self._margin)
-        self._padded = np.full(shape, WALL, dtype=np.int16)
-        inside = slice(self._margin, -self._margin) if self._margin else slice(None)
-        self.codes: Codes = self._padded[:, inside, inside]
-        self.agents = np.zeros((num_envs, 3), dtype=np.int64)
-        self.carried = np.zeros(num_envs, dtype=np.int64)
-        self._lying: list[list[Any]] = [[] for _ in self.envs]
-        self._changeable: list[list[tuple[int, int, Any]]] = [[] for _ in self.envs]
-        self._view = View(view, shape[2], all(env.see_through_walls for env in self.envs))
-
-    def sync(self, i: int) -> None:
-        """Take in what environment `i` is like now."""
-        env = self.envs[i]
-        lying = env.grid.grid
-        if lying != self._lying[i]:  # compares objects by identity
-            code = self.cells.code
-            self._lying[i] = list(lying)
-            self.codes[i] = np.array([code(cell) for cell in lying]).reshape(self.height, self.width)
-            self._changeable[i] = [
-                (*divmod(place, self.width), cell)
-                for place, cell in enumerate(lying)
-                if cell is not None and type(cell) not in _NEVER_CHANGE
-            ]
-        else:
-            codes = self.codes[i]
-            for row, column, cell in self._changeable[i]:
-                codes[row, column] = self.cells.code(cell)
-        column, row = env.agent_pos
-        self.agents[i] = row, column, env.agent_dir
-        self.carried[i] = EMPTY if env.carrying is None else self.cells.code(env.carrying)
-
-    def snapshot(self, which: slice | NDArray[np.int64] = slice(None)) -> Snapshot:
-        """A copy of what these are like now."""
-        return Snapshot(self.codes[which].copy(), self.agents[which].copy())
-
-    def views(self, which: slice | NDArray[np.int64] = slice(None)) -> Codes:
-        """What the agents see: int16 (envs, view * view) in the order of MiniGrid's ``image``, cell by cell."""
-        rows, columns, directions = self.agents[which].T
-        place = (rows + self._margin) * self._padded.shape[2] + columns + self._margin
-        flat = self._padded.reshape(len(self.envs), -1)[which]
-        return self._view(flat, place, directions, self.carried[which], self.cells.opaque)
-
-
-class View:
-    """MiniGrid's partial view (``gen_obs``): the cells before the agent, those behind walls hidden.
-
-    Args:
-        size: cells per side.
-        stride: width of the padded grid.
-        see_through_walls: nothing is hidden.
-    """
-
-    def __init__(self, size: int, stride: int, see_through_walls: bool) -> None:
-        self.size = size
-        self.see_through_walls = see_through_walls
-        self._offsets = np.stack([_offsets(size, stride, direction) for direction in range(4)])
-        self._agent = size // 2 * size + size - 1
-        self._masks: dict[bytes, NDArray[np.bool_]] = {}
-
-    def __call__(
-        self,
-        flat: Codes,
-        place: NDArray[np.int64],
-        directions: NDArray[np.int64],
-        carried: NDArray[np.int64],
-        opaque: NDArray[np.bool_],
-    ) -> Codes:
-        seen: Codes = np.take_along_axis(flat, place[:, None] + self._offsets[directions], axis=1)
-        if not self.see_through_walls:
-            walls = opaque[seen]
-            seen = np.where(np.stack([self._mask(row) for row in walls]), seen, np.int16(UNSEEN))
-        seen[:, self._agent] = carried
-        return seen
-
-    def _mask(self, opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        key = opaque.tobytes()
-        mask = self._masks.get(key)
-        if mask is None:
-            if len(self._masks) >= _MASKS_KEPT:
-                self._masks.clear()
-            mask = self._masks[key] = visible(opaque.reshape(self.size, self.size)).ravel()
-        return mask
-
-
-def visible(opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which cells of a view light reaches, as MiniGrid's ``Grid.process_vis`` has it.
-
-    Args:
-        opaque: bool (columns, rows); the agent is in the middle of the last row.
-    """
-    width, height = opaque.shape
-    lit = np.zeros((width, height), dtype=bool)
-    lit[width // 2, height - 1] = True
-    for row in reversed(range(height)):
-        for columns, side in ((range(width - 1), 1), (range(width - 1, 0, -1), -1)):
-            for column in columns:
-                if lit[column, row] and not opaque[column, row]:
-                    lit[column + side, row] = True
-                    if row > 0:
-                        lit[column + side, row - 1] = lit[column, row - 1] = True
-    return lit
-
-
-def _offsets(size: int, stride: int, direction: int) -> NDArray[np.int64]:
-    """Where each cell of a view lies in the flat padded grid, from the agent's cell."""
-    half = size // 2
-    left, top = ((0, -half), (-half, 0), (1 - size, -half), (-half, 1 - size))[direction]
-    columns, rows = np.meshgrid(left + np.arange(size), top + np.arange(size), indexing="ij")
-    offsets = rows * stride + columns  # (columns, rows)
-    for _ in range(direction + 1):
-        offsets = _rotated_left(offsets)
-    return offsets.ravel()
-
-
-def _rotated_left(grid: NDArray[np.int64]) -> NDArray[np.int64]:
-    """As ``Grid.rotate_left``: column i, row j goes to column j, row ``width - 1 - i``."""
-    return grid.T[:, ::-1]
 
 
 class MapPicture:
@@ -249,7 +58,7 @@ class TileRenderer:
         self.tile_size = tile_size
         self.cells = cells or Cells()
         self._boards: Boards | None = None
-        self._numbers = np.full((0, 5), -1, dtype=np.int16)  # by code, and by direction or 4: no agent
+        self._numbers = np.full((0, NOBODY + 1), -1, dtype=np.int16)  # by code and direction
         self._tile_rows = np.empty((0, tile_size * 3), dtype=np.uint8)
         self.name = next(_NAMES).to_bytes(8, "little")
         """Of this renderer, since others number their tiles in another way."""
@@ -265,7 +74,7 @@ class TileRenderer:
         """The numbers of the tiles: int16 (pictures, height, width). Equal maps are equal pictures."""
         codes, agents = (np.concatenate(parts) for parts in zip(*snapshots, strict=True))
         rows, columns, directions = agents.T
-        maps = self._number(codes, 4)
+        maps = self._number(codes, NOBODY)
         each = np.arange(len(codes))
         maps[each, rows, columns] = self._number(codes[each, rows, columns], directions)
         return maps
@@ -284,19 +93,20 @@ class TileRenderer:
     def _number(self, codes: Codes, directions: int | NDArray[np.int64]) -> Codes:
         known = len(self._numbers)
         if known < len(self.cells.encoded):
-            new = np.full((len(self.cells.encoded) - known, 5), -1, dtype=np.int16)
+            new = np.full((len(self.cells.encoded) - known, NOBODY + 1), -1, dtype=np.int16)
             self._numbers = np.concatenate([self._numbers, new])
         numbers: Codes = self._numbers[codes, directions]
-        if (numbers < 0).any():
-            for code, direction in set(
-                zip(*(a.ravel().tolist() for a in np.broadcast_arrays(codes, directions)), strict=True)
-            ):
-                if self._numbers[code, direction] < 0:
-                    self._add(code, direction)
+        unknown = numbers < 0
+        if unknown.any():
+            kinds = np.stack([part[unknown] for part in np.broadcast_arrays(codes, directions)])
+            for code, direction in np.unique(kinds, axis=1).T.tolist():
+                self._add(code, direction)
             numbers = self._numbers[codes, directions]
         return numbers
 
     def _add(self, code: int, direction: int) -> None:
-        tile = self.cells.draw(code, None if direction == 4 else direction, self.tile_size)
+        agent = None if direction == NOBODY else direction
+        tile = Grid.render_tile(self.cells.example(code), agent_dir=agent, tile_size=self.tile_size)
         self._numbers[code, direction] = len(self._tile_rows) // self.tile_size
+        tile = tile.astype(np.uint8)  # MiniGrid's are float
         self._tile_rows = np.concatenate([self._tile_rows, tile.reshape(self.tile_size, -1)])

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvObs, VecEnvStepReturn
 
-from vlmcar.env.minigrid_render import Boards, ShownMaps, Snapshot, TileRenderer
+from vlmcar.env.minigrid_boards import Boards, Snapshot
+from vlmcar.env.minigrid_render import ShownMaps, TileRenderer
 from vlmcar.env.minigrid_wrappers import OneHot
 from vlmcar.env.truth import columns
 from vlmcar.types import Frames, Truth

@@ -7,7 +7,7 @@ do not know of.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,6 @@ class AuditedJudge(ProgramJudge):
         self.frames = frames
         self.frames_audited = 0
         self._kept: list[Judged] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._replay: tuple[int, Future[NDArray[np.bool_]]] | None = None
         self._rng = np.random.default_rng()  # unseeded: a program must not be able to know which frames
 
@@ -100,7 +99,9 @@ class AuditedJudge(ProgramJudge):
         if len(self._kept) >= self.frames:
             self._finish()
             kept, self._kept = self._kept, []
-            same = self._thread.submit(replay, self.program, self.sandbox, kept, np.random.default_rng())
+            thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+            same = thread.submit(replay, self.program, self.sandbox, kept, np.random.default_rng())
+            thread.shutdown(wait=False)  # it ends with the replay
             self._replay = len(kept), same
 
     def audit(self) -> None:
@@ -115,7 +116,9 @@ class AuditedJudge(ProgramJudge):
 
     def close(self) -> None:
         super().close()
-        self._thread.shutdown()
+        if self._replay:
+            wait([self._replay[1]])
+            self._replay = None
         self._kept.clear()
 
     def _finish(self) -> None:

@@ -55,13 +55,13 @@ class AtOnce:
         self._steps = np.zeros(source.num_envs, dtype=np.int64)  # in the running episode
         self._progress = np.zeros((source.num_envs, judge.num_subtasks), dtype=np.float32)
 
-    def start(self, which: Mask) -> Look:
-        """At the first frames of new episodes."""
+    def start(self, which: Mask) -> NDArray[np.float32]:
+        """Progress at the first frames of new episodes; 0 where the reward does not need it."""
         self._steps[which] = 0
         self._progress[which] = 0.0
         if self._needs_initial_progress:
             self._progress[which] = self._ask("reset_frames", "reset_frames", "reset_truth", which)
-        return Seen(self._progress.copy())
+        return self._progress.copy()
 
     def step(self, dones: Mask) -> Look:
         """At where the last actions led to."""
@@ -109,21 +109,20 @@ class Early:
         """Episodes that ended, and those whose end is paid."""
         self._block = Block(self)
 
-    def start(self, which: Mask) -> Look:
-        """At the first frames of new episodes."""
+    def start(self, which: Mask) -> NDArray[np.float32]:
+        """Progress at the first frames of new episodes, waited for; 0 where the reward does not need it."""
         envs = np.flatnonzero(which)
         shown = self._source.shown([self._source.first_look(envs)])
         pictures = [shown.picture(place) for place in range(len(envs))]
         for i, picture in zip(envs.tolist(), pictures, strict=True):
             self._initial[i] = picture
         self._count = np.where(which, 0, self._count)  # not in place: blocks hold the old one
-        if not self._needs_initial_progress:
-            return Seen(np.zeros((len(which), self._num_subtasks), dtype=np.float32))
         progress = np.zeros((len(which), self._num_subtasks), dtype=np.float32)
-        slots = self.ahead.ask(pictures, shown, np.full(len(envs), ALL))
-        self.ahead.wait()
-        progress[envs] = self.ahead.answers(slots)
-        return Seen(progress)
+        if self._needs_initial_progress:
+            slots = self.ahead.ask(pictures, shown, np.full(len(envs), ALL))
+            self.ahead.wait()
+            progress[envs] = self.ahead.answers(slots)
+        return progress
 
     def step(self, dones: Mask) -> Look:
         """At where the last actions led to."""

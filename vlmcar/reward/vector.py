@@ -26,8 +26,8 @@ class _Step(NamedTuple):
     dones: NDArray[np.bool_]
     infos: list[dict[str, Any]]
     look: Look | None
-    start: Look | None
-    """At the episodes that began after it."""
+    start: NDArray[np.float32] | None
+    """Progress at the first frames of the episodes that began after it."""
 
 
 class RewardVecEnv(VecEnvWrapper):
@@ -118,8 +118,7 @@ class RewardVecEnv(VecEnvWrapper):
         rewards = self.env_reward * step.env_rewards
         if step.look and self._looking:
             progress = step.look.progress(self.order.count, wait)
-            started = step.start is None or step.start.progress(self.order.count, wait) is not None
-            if progress is None or not started:
+            if progress is None:
                 return False
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in step.infos])
             newly_done = self.order.update(progress)
@@ -132,14 +131,13 @@ class RewardVecEnv(VecEnvWrapper):
             if step.look:
                 step.infos[i]["subtasks_done"] = int(self.order.count[i])
         self.returns[step.dones] = 0
-        if step.start:
+        if step.start is not None:
             self._start(step.dones, step.start)
         if self._looking:
             self._looking.settled(self.order.count, step.dones)
         return True
 
-    def _start(self, which: NDArray[np.bool_], look: Look) -> None:
+    def _start(self, which: NDArray[np.bool_], initial: NDArray[np.float32]) -> None:
         """New episodes begin."""
         self.order.reset(which)
-        initial = look.progress(self.order.count, wait=True) if self._needs_initial_progress else None
-        self.payment.reset(which, initial)
+        self.payment.reset(which, initial if self._needs_initial_progress else None)
