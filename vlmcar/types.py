@@ -37,8 +37,11 @@ class Stopped(VlmcarError):
     """The run was asked to stop, and left; ``signal`` is the signal's number."""
 
     def __init__(self, signal: int) -> None:
-        super().__init__("stopped; the same command goes on from the last checkpoint, if there is one")
+        super().__init__(signal)  # alone, as pickling wants it
         self.signal = signal
+
+    def __str__(self) -> str:
+        return "stopped; the same command goes on from the last checkpoint, if there is one"
 
 
 class NoReply(VlmcarError):

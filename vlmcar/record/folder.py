@@ -187,11 +187,17 @@ class RunFolder:
             path = self.path / name
             if not path.exists():
                 continue
-            text = path.read_text(encoding="utf-8")
-            header, *rows = text[: text.rfind("\n") + 1].splitlines()  # a killed run may leave half a line
-            kept = [row for row in rows if row.split(",")[0].isdigit() and int(row.split(",")[0]) <= steps]
+            text = path.read_bytes()
+            # a killed run may leave half a line
+            lines = text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
+            kept = [
+                row for row in lines[1:] if (first := row.split(b",")[0]).isdigit() and int(first) <= steps
+            ]
+            if not lines:
+                path.unlink()
+                continue
             temporary = self.path / f"{name}.partial"
-            temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+            temporary.write_bytes(b"".join([lines[0], *kept]))
             os.replace(temporary, path)
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:

@@ -52,18 +52,23 @@ class Checkpoint:
             pickle.dump(self.state, file, protocol=pickle.HIGHEST_PROTOCOL)
 
 
+def exact(path: Path) -> bool:
+    """Whether a training that goes on from this checkpoint is as one that was never stopped."""
+    with zipfile.ZipFile(path) as archive:
+        return ENTRY in archive.namelist()
+
+
 def read(path: Path) -> dict[str, Any] | None:
     """What `Checkpoint.save` wrote; ``None`` where the environments could not be saved.
 
     Raises:
         VlmcarError: it cannot be read with the versions here.
     """
-    with zipfile.ZipFile(path) as archive:
-        if ENTRY not in archive.namelist():
-            return None
+    if not exact(path):
+        return None
+    with zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
         try:
-            with archive.open(ENTRY) as file:
-                state: dict[str, Any] = pickle.load(file)
+            state: dict[str, Any] = pickle.load(file)
         except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, zipfile.BadZipFile) as error:
             raise VlmcarError(
                 f"{path} was written by other versions of vlmcar or its packages, and cannot be gone on from "
