@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -62,9 +62,8 @@ def one_line_errors() -> Iterator[None]:
         return
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing its own way
-    sweep = {"-m", "--multirun"} & set(sys.argv[1:])  # its runs are waited for
     try:
-        with stopping.listening(), stopping.polled() if sweep else nullcontext():
+        with stopping.listening():
             yield
     except Stopped as stop:
         _leave(str(stop), 128 + stop.signal)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from vlmcar.types import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SAME = 1.0
-"""Seconds in which signals are one: a terminal sends Ctrl-C to every process, and a sweep passes it on."""
 
-_asked: tuple[int, float] | None = None
+_asked: int | None = None
 _polled = 0
 
 
@@ -33,7 +28,7 @@ class StopNow(KeyboardInterrupt):
 def check() -> None:
     """Raise `Stopped` if this process was asked to stop."""
     if _asked:
-        raise Stopped(_asked[0])
+        raise Stopped(_asked)
 
 
 def asked() -> bool:
@@ -57,7 +52,7 @@ def listening() -> Iterator[None]:
 
 @contextmanager
 def polled() -> Iterator[None]:
-    """In here a first signal interrupts nothing, since somebody calls `check`, or waits for those who do."""
+    """In here a first signal interrupts nothing, since somebody calls `check`."""
     global _polled
     _polled += 1
     try:
@@ -68,29 +63,8 @@ def polled() -> Iterator[None]:
 
 def _handle(number: int, frame: Any) -> None:  # noqa: ARG001
     global _asked
-    now = time.monotonic()
-    again = _asked is not None and now - _asked[1] > _SAME
-    first = _asked is None
-    if first:
-        _asked = number, now
-        _pass_on()
+    again, _asked = _asked is not None, number
     if again or not _polled:
         raise StopNow(number)
-    if first:
-        # not print(): a signal may come in the middle of one
-        os.write(
-            2, b"\nvlmcar: stopping at the end of this update, with a checkpoint; once more to stop at once\n"
-        )
-
-
-def _pass_on() -> None:
-    """To the processes that run a sweep's jobs; sandbox workers have sessions of their own."""
-    if not sys.platform.startswith("linux"):
-        return
-    for tasks in Path("/proc/self/task").iterdir():
-        for child in (tasks / "children").read_text().split():
-            try:
-                if os.getsid(int(child)) == os.getsid(0):
-                    os.kill(int(child), signal.SIGTERM)
-            except OSError:  # it has ended
-                pass
+    # not print(): a signal may come in the middle of one
+    os.write(2, b"\nvlmcar: stopping at the end of this update, with a checkpoint; once more to stop at once\n")
