@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vlmcar.cli import execute, one_line_errors
+from vlmcar.sweep.whole import whole_sweep
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -12,5 +13,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors():
+    with one_line_errors(), whole_sweep():
         main()

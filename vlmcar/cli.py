@@ -27,24 +27,15 @@ _WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
 def execute(cfg: DictConfig) -> None:
     """Run the pipeline for ``hydra.main``, which would put a line of its own before an error of ours.
 
-    In a sweep that line stays, since the other runs go on; each failure is said as it happens.
+    In a sweep each failure is said as it happens, and the other runs go on.
     """
-    from vlmcar.pipeline import run
-
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        try:
-            with stopping.listening():
-                stopping.check()  # whoever was asked to stop begins no other run
-                run(cfg, bar=False)  # two bars at once would overwrite each other
-        except stopping.StopNow as stop:
-            raise Stopped(stop.number) from None
-        except Stopped:
-            raise
-        except VlmcarError as error:
-            chosen = ", ".join(HydraConfig.get().overrides.task)
-            print(f"vlmcar: failed ({chosen}): {_one_line(error)}", file=sys.stderr, flush=True)
-            raise
+        from vlmcar.sweep.job import run_job
+
+        run_job(cfg, HydraConfig.get())
     else:
+        from vlmcar.pipeline import run
+
         with one_line_errors():
             run(cfg)
 

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import VLM, ConfigError, Method, Task
 
-STAGES = ("train", "generate", "verify", "agreement")
+STAGES = ("train", "generate", "verify", "agreement", "status")
 
 # What a run's outcome depends on, by what its method needs.
 _ALWAYS = ("env", "method", "algorithm", "training")
@@ -158,7 +158,7 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
 def _check_together(built: Components) -> None:
     """What no component can see alone."""
     built.method.judged_by(built.vlm)  # refuses a VLM that cannot judge
-    if built.stage != "train" and built.method.needs != "program":
+    if built.stage not in ("train", "status") and built.method.needs != "program":
         raise ConfigError(f"stage={built.stage} is about a program, and method={built.method.name} has none")
     built.algorithm.check_budget(built.training.steps)
     evaluated = set(range(built.training.eval_seed, built.training.eval_seed + built.training.most_episodes))

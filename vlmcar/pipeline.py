@@ -19,6 +19,7 @@ from vlmcar.policy_audit import PICTURE, audit_policy, draw
 from vlmcar.program.errors import ProgramError, ProgramImpure
 from vlmcar.record.console import Console
 from vlmcar.record.folder import CONFIG, LEDGER, MANIFEST, RESULT, RunFolder
+from vlmcar.record.status import status_text
 from vlmcar.refine import NotToBlame, Refinements, refine
 from vlmcar.showcase import keep_episodes
 from vlmcar.types import Check, ConfigError, Program, Refused, VlmcarError
@@ -39,6 +40,9 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
         VlmcarError: the run cannot go on; what it has done is kept.
     """
     built = build(cfg)
+    if built.stage == "status":
+        print(status_text(Path(built.results)))
+        return
     _check_writable(Path(built.results))
     console = Console(f"{built.env.id} {method_name(built)} seed {built.seed}", bar)
     if built.stage == "generate":

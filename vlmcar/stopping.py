@@ -67,4 +67,6 @@ def _handle(number: int, frame: Any) -> None:  # noqa: ARG001
     if again or not _polled:
         raise StopNow(number)
     # not print(): a signal may come in the middle of one
-    os.write(2, b"\nvlmcar: stopping at the end of this update, with a checkpoint; once more to stop at once\n")
+    os.write(
+        2, b"\nvlmcar: stopping at the end of this update, with a checkpoint; once more to stop at once\n"
+    )

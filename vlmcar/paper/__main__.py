@@ -18,7 +18,7 @@ from vlmcar.types import VlmcarError
 
 STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 """Exit statuses of a sweep that Ctrl-C ended."""
-SECONDS_TO_STOP = 10.0
+SECONDS_TO_STOP = 60.0
 ENVIRONMENT = dict(os.environ)
 """As it was given; ``one_line_errors`` changes it for this process, and a sweep shall decide for itself."""
 

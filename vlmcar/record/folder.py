@@ -127,7 +127,7 @@ class RunFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self.path}.lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=1)  # `stage=status` looks at it for an instant
         except Timeout:
             raise VlmcarError(f"this run is going on in another process: {self.path}") from None
         try:

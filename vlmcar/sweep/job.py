@@ -1,0 +1,144 @@
+"""One run of a sweep, in a process of its own.
+
+What kills that process (the kernel, when memory is short) leaves the launcher's worker alone, and with it the other
+runs. Launchers differ in what they do when a worker dies or a job raises, and most end the sweep; here a job always
+returns, and says in a file how it went.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from vlmcar.sweep.outcome import COMPLETE, DIED, DONE, FAILED, NOT_BEGUN, RESUMED, STOP, STOPPED, begun, write
+from vlmcar.sweep.process import one_line
+from vlmcar.types import VlmcarError
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def run_job(cfg: DictConfig, hydra: Any) -> None:
+    """Do one job of a sweep, and leave its outcome in the sweep's folder. Raises nothing a user could cause.
+
+    Args:
+        cfg: the composed config, without ``hydra``.
+        hydra: Hydra's own: the sweep's folder, the job's number and its overrides.
+    """
+    sweep, number = Path(hydra.sweep.dir), int(hydra.job.num)
+    outcome = begun(tuple(hydra.overrides.task))
+    if (sweep / STOP).exists():
+        write(sweep, number, replace(outcome, state=NOT_BEGUN))
+        return
+    write(sweep, number, outcome)
+    started = time.monotonic()
+    state, success, reason = _run(cfg, sweep / STOP)
+    write(
+        sweep,
+        number,
+        replace(outcome, state=state, success=success, reason=reason, seconds=time.monotonic() - started),
+    )
+    if state in (FAILED, STOPPED):
+        chosen = ", ".join(outcome.overrides)
+        print(f"vlmcar: {state} ({chosen}): {reason}", file=sys.stderr, flush=True)
+
+
+def _run(cfg: DictConfig, stop: Path) -> tuple[str, float | None, str]:
+    """The job's state, final success and reason."""
+    from vlmcar.config import build, config_hash, relevant_settings, run_path
+    from vlmcar.record.folder import RESULT, RunFolder
+
+    try:
+        built = build(cfg)
+    except VlmcarError as error:
+        return FAILED, None, one_line(error)
+    trains = built.stage == "train"
+    folder = RunFolder(run_path(built))
+    before = folder.state(config_hash(relevant_settings(cfg, built))) if trains else "new"
+    if before == "complete":  # a process would be started for nothing, hundreds of times
+        print(f"already complete: {folder.path}", flush=True)
+        return COMPLETE, (folder.read_json(RESULT) or {}).get("final_success"), ""
+    state, reason = _apart(cfg, stop)
+    if state != DONE:
+        return state, None, reason
+    success = (folder.read_json(RESULT) or {}).get("final_success") if trains else None
+    return RESUMED if before in ("resume", "trained") else DONE, success, ""
+
+
+def _apart(cfg: DictConfig, stop: Path) -> tuple[str, str]:
+    """Run it in a new process and wait; stop it when ``stop`` is there. Its state, and why."""
+    answer, said = os.pipe()
+    with open(answer, "rb") as answer_file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vlmcar.sweep.process", str(said)],
+            stdin=subprocess.PIPE,
+            pass_fds=(said,),
+            process_group=0,  # Ctrl-C on the terminal is for the sweep, which then stops its runs
+        )
+        os.close(said)
+        told = _wait(process, pickle.dumps((cfg, sys.argv)), stop)
+        with suppress(EOFError, pickle.UnpicklingError):  # it died before it said anything
+            state, reason = pickle.load(answer_file)
+            return state, reason
+    code = process.returncode
+    if told and code == -signal.SIGTERM:
+        return STOPPED, "stopped before it could save a checkpoint"
+    if code in (-signal.SIGKILL, -signal.SIGTERM):
+        return FAILED, DIED
+    cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+    return FAILED, f"its process ended with {cause} and left no word"
+
+
+def _wait(process: subprocess.Popen[bytes], task: bytes, stop: Path) -> bool:
+    """Until it ends; whether it was told to."""
+    told = threading.Event()
+
+    def tell() -> None:
+        if not told.is_set():  # once: a second signal would end it before its checkpoint is written
+            told.set()
+            process.terminate()
+
+    assert process.stdin is not None
+    parent = os.getppid()
+    with _passing_on(tell), process.stdin as stdin:
+        with suppress(BrokenPipeError):  # it is gone already
+            stdin.write(task)
+            stdin.flush()
+        while True:  # its standard input stays open as long as somebody waits here
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_SECONDS_BETWEEN_LOOKS)
+                return told.is_set()
+            if (
+                stop.exists() or os.getppid() != parent
+            ):  # the sweep was killed: nobody would read how this ends
+                tell()
+
+
+@contextmanager
+def _passing_on(tell: Any) -> Iterator[None]:
+    """A launcher's worker that is told to end tells its run. Handlers that somebody else has set stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Ctrl-C reaches all processes of a terminal; the sweep's own answers it, for all.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda *_: tell())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
