@@ -77,9 +77,8 @@ def check(runs: Sequence[FakeRun], results: Path, bar: bool | None = None) -> Fo
 def size(folder: Path) -> Size:
     """Count it; each file and each folder takes one inode."""
     files = folders = whole = blocks = 0
-    for _, below, names in os.walk(folder):
+    for path, below, names in os.walk(folder):
         folders += len(below)
-    for path, _, names in os.walk(folder):
         for name in names:
             about = os.stat(os.path.join(path, name))
             files, whole, blocks = files + 1, whole + about.st_size, blocks + about.st_blocks * 512
@@ -113,7 +112,9 @@ def _check_run(run: FakeRun, results: Path, found: Found) -> None:
         broken.append(LEDGER)
     last = run.sizes.steps // run.sizes.checkpoint_every * run.sizes.checkpoint_every
     broken += [
-        name for name, steps in ((CHECKPOINT, last), (POLICY, run.sizes.steps)) if _steps(folder / name) != steps
+        name
+        for name, steps in ((CHECKPOINT, last), (POLICY, run.sizes.steps))
+        if _steps(folder / name) != steps
     ]
     if run.method == METHODS[0] and _text(folder / "program.py") != program_of(run.task).source:
         broken.append("program.py")
@@ -129,7 +130,9 @@ def _check_program(task: str, results: Path, found: Found) -> None:
     except VlmcarError:
         found.programs_missing += 1
     answers = (results / "vlm_cache" / "stand_in").rglob("*.json")
-    kept = [entry for path in answers if (entry := _json(path)) and f'"{task}"' in json.dumps(entry["request"])]
+    kept = [
+        entry for path in answers if (entry := _json(path)) and f'"{task}"' in json.dumps(entry["request"])
+    ]
     found.answers_missing += max(0, len(TURNS) - len(kept))
 
 
@@ -163,7 +166,7 @@ def _text(path: Path) -> str:
 
 
 def _steps(path: Path) -> int | None:
-    """Steps in a model's zip; ``None``: it is missing, cut off, or some of its bytes are not those that were written."""
+    """Steps in a model's zip; ``None``: it is missing, cut off, or other bytes than were written."""
     try:
         with zipfile.ZipFile(path) as archive:
             return None if archive.testzip() else int(json.loads(archive.read("data"))["num_timesteps"])

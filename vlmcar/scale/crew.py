@@ -21,7 +21,7 @@ from vlmcar.scale.fake import FakeRun, Worker, looked_at
 from vlmcar.types import VlmcarError
 
 LOOKS = 3
-"""Other runs that a writer looks at after each of its own, as a report would."""
+"""Runs going on that a writer reads before each of its own, as a report would."""
 _FIRST_GUESS = 0.5
 """Seconds that a run is taken to last before any has ended."""
 _NEVER = float("inf")
@@ -88,7 +88,7 @@ class Crew:
         runs: the plan.
         results: where everything is written.
         writers: processes at the same time.
-        kills: runs whose writer is to be killed (``kill -9``); some end before. One that makes a program is killed, too.
+        kills: runs whose writer is to be killed (``kill -9``); some end before. And one maker of a program.
         duels: runs that two writers claim at once, all at the beginning: at most half as many as writers.
         seed: of who is killed, and when.
     """
@@ -170,7 +170,9 @@ class Crew:
             self._to_kill.discard(number)
             last = self.study.durations[-1] if self.study.durations else _FIRST_GUESS
             writer.dies_at = time.monotonic() + self.chance.random() * last
-        writer.connection.send((number, duel))
+        going_on = [other.run for other in self._writers if other.run not in (None, number)]
+        looks = self.chance.sample(going_on, min(LOOKS, len(going_on)))
+        writer.connection.send((number, duel, looks))
 
     def _listen(self) -> None:
         """Hear what writers have to say, but not longer than until the next of them is to be killed."""
@@ -222,7 +224,7 @@ class Crew:
             writer.making = True
             if self._maker_to_kill and not writer.duel:
                 self._maker_to_kill = False
-                writer.dies_at = moment + self.runs[0].sizes.generation_seconds / 2
+                writer.dies_at = moment
         else:
             self.study.made[task] += 1
             self._made_at[task] = moment
@@ -286,7 +288,7 @@ class Crew:
 def _write(connection: Connection, runs: Sequence[FakeRun], results: Path) -> None:
     """What a writer does until its crew is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    crew, attempts, chance = os.getppid(), _counted_lock_attempts(), random.Random(os.getpid())
+    crew, attempts = os.getppid(), _counted_lock_attempts()
 
     def hold() -> None:
         connection.send(("holds", None))
@@ -296,7 +298,8 @@ def _write(connection: Connection, runs: Sequence[FakeRun], results: Path) -> No
     while os.getppid() == crew:
         if not connection.poll(5):
             continue
-        number, duel = connection.recv()
+        number, duel, looks = connection.recv()
+        read = [item for other in looks for item in looked_at(runs[other], results)]
         before, started = attempts[0], time.monotonic()
         try:
             seen = worker.do(runs[number], hold) if duel else worker.do(runs[number])
@@ -307,17 +310,8 @@ def _write(connection: Connection, runs: Sequence[FakeRun], results: Path) -> No
             connection.send(("failed", repr(error)))
             continue
         seen |= {"seconds": time.monotonic() - started, "attempts": attempts[0] - before}
-        looks, half = _look(runs, number, results, chance)
-        connection.send(("ended", {**seen, "looks": looks, "half_read": half}))
-
-
-def _look(
-    runs: Sequence[FakeRun], number: int, results: Path, chance: random.Random
-) -> tuple[int, Counter[str]]:
-    """Read files of some runs that others are likely to be writing now."""
-    near = [min(max(0, number + chance.randint(-200, 200)), len(runs) - 1) for _ in range(LOOKS)]
-    found = [item for other in near for item in looked_at(runs[other], results)]
-    return len(found), Counter(name for name, whole in found if not whole)
+        seen |= {"looks": len(read), "half_read": Counter(name for name, whole in read if not whole)}
+        connection.send(("ended", seen))
 
 
 def _counted_lock_attempts() -> list[int]:
@@ -328,7 +322,7 @@ def _counted_lock_attempts() -> list[int]:
         count[0] += bool(operation & fcntl.LOCK_EX)
         real(file, operation)
 
-    setattr(fcntl, "flock", counted)  # noqa: B010: mypy refuses the plain assignment
+    fcntl.flock = counted
     return count
 
 

@@ -134,7 +134,7 @@ class Model:
             archive.writestr("policy.pth", self.weights)
 
 
-@dataclass(frozen=True)
+@dataclass
 class StandIn:
     """Answers as slowly as it is told to, and always the same."""
 
@@ -145,11 +145,12 @@ class StandIn:
     record: bool = False
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
-        return {"stand_in_for": self.task}
+        return {"stand_in_for": self.task, "images": len(images)}
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         time.sleep(self.seconds)
-        return Reply(SOURCE.format(task=self.task), "no VLM", self.seconds, 1_000, 100, 0.0)
+        tokens = sum(len(message.text) for message in messages)
+        return Reply(SOURCE.format(task=self.task), "no VLM", self.seconds, tokens, 100, 0.0)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""``python -m vlmcar.scale.scans WHAT RESULTS``: one reader of all run folders, in a process of its own: time, memory."""
+"""``python -m vlmcar.scale.scans WHAT RESULTS``: one reader of all run folders, in its own process."""
 
 from __future__ import annotations
 
