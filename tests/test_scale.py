@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import errno
+import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +23,7 @@ from vlmcar.scale.__main__ import main, summed_up
 from vlmcar.scale.check import Found, check
 from vlmcar.scale.crew import Crew, Study
 from vlmcar.scale.fake import FakeRun, Sizes, Worker, plan, readable
+from vlmcar.types import VlmcarError
 from vlmcar.verification.store import ProgramStore
 
 SMALL = Sizes(steps=20_000, checkpoint_every=10_000, checkpoint_bytes=2_000, generation_seconds=0.3)
@@ -98,6 +102,22 @@ def test_a_store_that_does_not_lock_is_caught(tmp_path: Path, monkeypatch: pytes
     seen, found = study(tmp_path, kills=0)
     assert max(seen.made.values()) > 1
     assert summed_up(seen, found)["wrong"] >= 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_without_locks_of_the_file_system_nothing_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def none_here(file: Any, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", none_here)
+    seen, found = study(tmp_path, runs=10, kills=0)
+    assert seen.won_by_both == 0
+    assert len(seen.failed) == found.incomplete == 10
+    assert all(os.strerror(number) in told and "results=<folder>" in told for told in seen.refusals)
+    with pytest.raises(VlmcarError, match="cannot be locked .* give results=<folder>"):
+        Worker(tmp_path).program(plan(10, SMALL)[0])
 
 
 def _in_two_halves(self: RunFolder, name: str, content: Mapping[str, Any]) -> None:

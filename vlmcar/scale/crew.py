@@ -288,6 +288,7 @@ class Crew:
 def _write(connection: Connection, runs: Sequence[FakeRun], results: Path) -> None:
     """What a writer does until its crew is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)  # or the crew would not be heard among two hundred of these
     crew, attempts = os.getppid(), _counted_lock_attempts()
 
     def hold() -> None:

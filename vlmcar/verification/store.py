@@ -58,9 +58,13 @@ class ProgramStore:
 
     @contextmanager
     def lock(self, folder: Path, say: Callable[[str], None]) -> Iterator[bool]:
-        """Hold the entry while it is made; others wait, are told that they did, and then find it there."""
+        """Hold the entry while it is made; others wait, are told that they did, and then find it there.
+
+        Raises:
+            VlmcarError: this file system has no locks.
+        """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{folder}.lock")
+        lock = FileLock(f"{folder}.lock", fallback_to_soft=False)  # the fallback lets two in at once
         waited = False
         try:
             lock.acquire(timeout=0)
@@ -68,6 +72,11 @@ class ProgramStore:
             waited = True
             say("another run is making this program; waiting for it")
             lock.acquire(poll_interval=random.Random().uniform(*_SECONDS_BETWEEN_TRIES))
+        except OSError as error:
+            raise VlmcarError(
+                f"{folder} cannot be locked ({error.strerror}), and two runs might make this program; give "
+                "results=<folder> on a file system with locks (docs/scale.md)"
+            ) from None
         try:
             yield waited
         finally:
