@@ -234,7 +234,7 @@ def test_the_command_writes_what_it_found(tmp_path: Path, capsys: pytest.Capture
     )
     assert list(share.iterdir()) == []
     assert "nothing lost, nothing broken" in capsys.readouterr().out
-    assert "Made by: python -m vlmcar.scale" in figure.read_text() or figure.stat().st_size > 10_000
+    assert figure.read_text().count('<g id="axes_') == 3
 
 
 def test_a_folder_that_is_held_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
