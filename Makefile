@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power clean
+.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power scale clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -56,6 +56,9 @@ bench: $(READY) ## steps per second of vlmcar and sparse, interleaved; what judg
 
 verification-power: $(READY) ## which of 437 programs, right and wrong, verification accepts: about 40 minutes
 	$(BIN)/python -m vlmcar.power
+
+scale: $(READY) ## 10,000 fake runs by up to 200 writers through the store and record code: about 20 minutes, 5 GB of disk for a while
+	$(BIN)/python -m vlmcar.scale --growth 10 50 200 10 50 200 --report
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs
 	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -262,7 +262,7 @@ def _record(stored: StoredProgram, built: Components) -> Path:
     """
     recording = _recording(built)
     recording.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{stored.folder.parent}.recording.lock"):
+    with FileLock(f"{stored.folder.parent}.recording.lock", fallback_to_soft=False):
         if _text(recording / FILE) == _text(stored.folder / FILE):
             return recording
         _refuse_another_recording(built)

@@ -49,7 +49,7 @@ class Experts:
         """Actions that complete the level, or ``None``, which the log says once."""
         if level not in self._plans:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.file}.lock"):
+            with FileLock(f"{self.file}.lock", fallback_to_soft=False):
                 self._read()
                 if level not in self._plans:
                     self._make(level)

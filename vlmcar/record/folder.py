@@ -122,14 +122,19 @@ class RunFolder:
         """Hold the folder for one process.
 
         Raises:
-            VlmcarError: another process holds it.
+            VlmcarError: another process holds it, or this file system has no locks.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self.path}.lock")
+        lock = FileLock(f"{self.path}.lock", fallback_to_soft=False)  # the fallback lets two in at once
         try:
             lock.acquire(timeout=1)  # `stage=status` looks at it for an instant
         except Timeout:
             raise VlmcarError(f"this run is going on in another process: {self.path}") from None
+        except OSError as error:
+            raise VlmcarError(
+                f"{self.path} cannot be locked ({error.strerror}), and two processes might write it at once; give "
+                "results=<folder> on a file system with locks (docs/scale.md)"
+            ) from None
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vlmcar.types import Check, Program, SubTask, Verdict, VlmcarError
+
+_SECONDS_BETWEEN_TRIES = (0.5, 1.5)
+"""Of those who wait for a program, which takes minutes. Filelock's own 0.05 is hard on the server of a network file
+system; and where all try at the same moments, all but one of them wait once more."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,25 @@ class ProgramStore:
 
     @contextmanager
     def lock(self, folder: Path, say: Callable[[str], None]) -> Iterator[bool]:
-        """Hold the entry while it is made; others wait, are told that they did, and then find it there."""
+        """Hold the entry while it is made; others wait, are told that they did, and then find it there.
+
+        Raises:
+            VlmcarError: this file system has no locks.
+        """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{folder}.lock")
+        lock = FileLock(f"{folder}.lock", fallback_to_soft=False)  # the fallback lets two in at once
         waited = False
         try:
             lock.acquire(timeout=0)
         except Timeout:
             waited = True
             say("another run is making this program; waiting for it")
-            lock.acquire()
+            lock.acquire(poll_interval=random.Random().uniform(*_SECONDS_BETWEEN_TRIES))
+        except OSError as error:
+            raise VlmcarError(
+                f"{folder} cannot be locked ({error.strerror}), and two runs might make this program; give "
+                "results=<folder> on a file system with locks (docs/scale.md)"
+            ) from None
         try:
             yield waited
         finally:
@@ -79,7 +93,7 @@ class ProgramStore:
     @staticmethod
     def put(stored: StoredProgram) -> None:
         """Complete an entry whose conversation already lies in its folder."""
-        (stored.folder / "program.py").write_text(stored.program.source, encoding="utf-8")
+        _write_whole(stored.folder / "program.py", stored.program.source)  # others may be reading it
         entry = {
             "accepted": stored.verdict.accepted,
             "program_hash": stored.program.hash,
@@ -90,9 +104,7 @@ class ProgramStore:
             "subtasks": [dataclasses.asdict(subtask) for subtask in stored.program.subtasks],
             "checks": [dataclasses.asdict(check) for check in stored.verdict.checks],
         }
-        temporary = stored.folder / "verdict.json.partial"
-        temporary.write_text(json.dumps(entry, indent=1), encoding="utf-8")
-        os.replace(temporary, stored.folder / "verdict.json")
+        _write_whole(stored.folder / "verdict.json", json.dumps(entry, indent=1))
 
     @staticmethod
     def reject(stored: StoredProgram, check: Check) -> None:
@@ -106,6 +118,12 @@ class ProgramStore:
         for name in ("program.py", "verdict.json", "conversation.jsonl"):
             shutil.copyfile(stored.folder / name, run_folder / name)
         shutil.copytree(stored.folder / "images", run_folder / "images", dirs_exist_ok=True)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def load(folder: str | Path) -> StoredProgram:

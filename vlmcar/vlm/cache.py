@@ -55,7 +55,7 @@ class Cache:
         """Held while a dear answer is asked for; who waits finds it kept."""
         path = self._path(request)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock"), fallback_to_soft=False):
             yield
 
     def _path(self, request: Mapping[str, Any]) -> Path:
