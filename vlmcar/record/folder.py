@@ -160,11 +160,9 @@ class RunFolder:
 
     def append(self, name: str, row: Mapping[str, float]) -> None:
         """Add a csv row, with the header if it is the first."""
-        path = self.path / name
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
+        with (self.path / name).open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
-            if new:
+            if file.tell() == 0:  # also of a run that was killed between making the file and writing into it
                 writer.writeheader()
             writer.writerow(
                 {key: "" if value != value else value for key, value in row.items()}
