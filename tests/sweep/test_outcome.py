@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vlmcar.sweep.outcome import DIED, DONE, FAILED, FOLDER, RUNNING, Outcome, begun, read_all, write
+from omegaconf import OmegaConf
+
+from vlmcar.sweep.job import run_job
+from vlmcar.sweep.outcome import (
+    DIED,
+    DONE,
+    FAILED,
+    FOLDER,
+    NOT_BEGUN,
+    RUNNING,
+    SWEEP,
+    Outcome,
+    abandoned,
+    begun,
+    read_all,
+    say_begun,
+    write,
+)  # fmt: skip
 
 
 def test_an_outcome_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -38,3 +56,29 @@ def test_of_a_process_on_another_machine_nothing_is_claimed(tmp_path: Path) -> N
     assert outcome.state == RUNNING
     assert "elsewhere" in outcome.reason
     assert "stage=status" in outcome.reason
+
+
+def test_a_sweep_whose_process_is_gone_is_abandoned(tmp_path: Path) -> None:
+    assert not abandoned(tmp_path)  # begun by other means
+    say_begun(tmp_path)
+    assert not abandoned(tmp_path)
+    mine = json.loads((tmp_path / SWEEP).read_text())
+    for other in (
+        {"pid": 2**22 + 1},
+        {"began": "1"},
+    ):  # such a number cannot be; it is another process by now
+        (tmp_path / SWEEP).write_text(json.dumps(mine | other))
+        assert abandoned(tmp_path)
+        (tmp_path / SWEEP).write_text(json.dumps(mine | other | {"host": "elsewhere"}))
+        assert not abandoned(tmp_path)
+
+
+def test_a_job_of_an_abandoned_sweep_does_not_begin(tmp_path: Path) -> None:
+    say_begun(tmp_path)
+    mine = json.loads((tmp_path / SWEEP).read_text())
+    (tmp_path / SWEEP).write_text(json.dumps(mine | {"pid": 2**22 + 1}))
+    hydra = OmegaConf.create(
+        {"sweep": {"dir": str(tmp_path)}, "job": {"num": 3}, "overrides": {"task": ["seed=1"]}}
+    )
+    run_job(OmegaConf.create({}), hydra)
+    assert read_all(tmp_path)[3].state == NOT_BEGUN

@@ -20,7 +20,7 @@ class Stopped(VlmcarError):
         (None, "done", "", False),
         (VlmcarError("two\nlines"), "failed", "two lines", False),
         (ConfigError("wrong"), "failed", "wrong", False),
-        (Stopped("at step 5"), "stopped", "at step 5", False),
+        (Stopped(15), "stopped", "stopped", False),
         (KeyboardInterrupt(), "stopped", "stopped", False),
         (ZeroDivisionError("zero"), "failed", "ZeroDivisionError: zero (its traceback is above)", True),
         (MemoryError(), "failed", "MemoryError: MemoryError (its traceback is above)", True),

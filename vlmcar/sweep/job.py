@@ -22,7 +22,19 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from vlmcar.sweep.outcome import COMPLETE, DIED, DONE, FAILED, NOT_BEGUN, RESUMED, STOP, STOPPED, begun, write
+from vlmcar.sweep.outcome import (
+    COMPLETE,
+    DIED,
+    DONE,
+    FAILED,
+    NOT_BEGUN,
+    RESUMED,
+    STOP,
+    STOPPED,
+    abandoned,
+    begun,
+    write,
+)
 from vlmcar.sweep.process import one_line
 from vlmcar.types import VlmcarError
 
@@ -38,12 +50,12 @@ def run_job(cfg: DictConfig, hydra: Any) -> None:
     """
     sweep, number = Path(hydra.sweep.dir), int(hydra.job.num)
     outcome = begun(tuple(hydra.overrides.task))
-    if (sweep / STOP).exists():
+    if (sweep / STOP).exists() or abandoned(sweep):
         write(sweep, number, replace(outcome, state=NOT_BEGUN))
         return
     write(sweep, number, outcome)
     started = time.monotonic()
-    state, success, reason = _run(cfg, sweep / STOP)
+    state, success, reason = _run(cfg, sweep)
     write(
         sweep,
         number,
@@ -54,7 +66,7 @@ def run_job(cfg: DictConfig, hydra: Any) -> None:
         print(f"vlmcar: {state} ({chosen}): {reason}", file=sys.stderr, flush=True)
 
 
-def _run(cfg: DictConfig, stop: Path) -> tuple[str, float | None, str]:
+def _run(cfg: DictConfig, sweep: Path) -> tuple[str, float | None, str]:
     """The job's state, final success and reason."""
     from vlmcar.config import build, config_hash, relevant_settings, run_path
     from vlmcar.record.folder import RESULT, RunFolder
@@ -69,15 +81,15 @@ def _run(cfg: DictConfig, stop: Path) -> tuple[str, float | None, str]:
     if before == "complete":  # a process would be started for nothing, hundreds of times
         print(f"already complete: {folder.path}", flush=True)
         return COMPLETE, (folder.read_json(RESULT) or {}).get("final_success"), ""
-    state, reason = _apart(cfg, stop)
+    state, reason = _apart(cfg, sweep)
     if state != DONE:
         return state, None, reason
     success = (folder.read_json(RESULT) or {}).get("final_success") if trains else None
     return RESUMED if before in ("resume", "trained") else DONE, success, ""
 
 
-def _apart(cfg: DictConfig, stop: Path) -> tuple[str, str]:
-    """Run it in a new process and wait; stop it when ``stop`` is there. Its state, and why."""
+def _apart(cfg: DictConfig, sweep: Path) -> tuple[str, str]:
+    """Run it in a new process and wait; its state, and why."""
     answer, said = os.pipe()
     with open(answer, "rb") as answer_file:
         process = subprocess.Popen(
@@ -87,7 +99,7 @@ def _apart(cfg: DictConfig, stop: Path) -> tuple[str, str]:
             process_group=0,  # Ctrl-C on the terminal is for the sweep, which then stops its runs
         )
         os.close(said)
-        told = _wait(process, pickle.dumps((cfg, sys.argv)), stop)
+        told = _wait(process, pickle.dumps((cfg, sys.argv)), sweep)
         with suppress(EOFError, pickle.UnpicklingError):  # it died before it said anything
             state, reason = pickle.load(answer_file)
             return state, reason
@@ -100,8 +112,8 @@ def _apart(cfg: DictConfig, stop: Path) -> tuple[str, str]:
     return FAILED, f"its process ended with {cause} and left no word"
 
 
-def _wait(process: subprocess.Popen[bytes], task: bytes, stop: Path) -> bool:
-    """Until it ends; whether it was told to."""
+def _wait(process: subprocess.Popen[bytes], task: bytes, sweep: Path) -> bool:
+    """Until it ends; whether it was told to, since the sweep shall stop or is gone."""
     told = threading.Event()
 
     def tell() -> None:
@@ -110,7 +122,6 @@ def _wait(process: subprocess.Popen[bytes], task: bytes, stop: Path) -> bool:
             process.terminate()
 
     assert process.stdin is not None
-    parent = os.getppid()
     with _passing_on(tell), process.stdin as stdin:
         with suppress(BrokenPipeError):  # it is gone already
             stdin.write(task)
@@ -119,9 +130,7 @@ def _wait(process: subprocess.Popen[bytes], task: bytes, stop: Path) -> bool:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_SECONDS_BETWEEN_LOOKS)
                 return told.is_set()
-            if (
-                stop.exists() or os.getppid() != parent
-            ):  # the sweep was killed: nobody would read how this ends
+            if (sweep / STOP).exists() or abandoned(sweep):  # nobody would read how this ends
                 tell()
 
 

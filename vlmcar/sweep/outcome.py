@@ -11,6 +11,8 @@ from typing import Any
 
 FOLDER = "outcomes"
 """Of these files, in the sweep's folder."""
+SWEEP = "sweep.json"
+"""Which process is the sweep's own."""
 STOP = "stop"
 """A file in the sweep's folder: its runs save a checkpoint and end, and no other begins."""
 
@@ -38,6 +40,25 @@ class Outcome:
     host: str = ""
     pid: int = 0
     """Of the process that waits for it."""
+
+
+def say_begun(sweep: Path) -> None:
+    """Leave word in the sweep's folder that this process is the sweep's own."""
+    sweep.mkdir(parents=True, exist_ok=True)
+    temporary = sweep / f"{SWEEP}.partial"
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
+    temporary.write_text(json.dumps(me) + "\n", encoding="utf-8")
+    os.replace(temporary, sweep / SWEEP)
+
+
+def abandoned(sweep: Path) -> bool:
+    """Whether the sweep's own process is gone; of one on another machine nothing is known, and it counts as there."""
+    try:
+        who = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))
+    except OSError:  # begun by other means, or at its end
+        return False
+    here = who["host"] == socket.gethostname()
+    return here and (not _alive(who["pid"]) or _began(who["pid"]) != who["began"])
 
 
 def begun(overrides: tuple[str, ...]) -> Outcome:
@@ -74,8 +95,17 @@ def _as_it_is(outcome: Outcome) -> Outcome:
 
 def _alive(pid: int) -> bool:
     """Whether there is such a process, and not only its exit status."""
+    return _stat(pid, 0) not in ("", "Z", "X")
+
+
+def _began(pid: int) -> str:
+    """When it did, in the kernel's ticks: numbers of processes come again."""
+    return _stat(pid, 19)
+
+
+def _stat(pid: int, field: int) -> str:
+    """A field of ``/proc/<pid>/stat``, counted from the state; empty: there is no such process."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[field]
     except (OSError, IndexError):
-        return False
-    return state not in "ZX"
+        return ""

@@ -33,9 +33,9 @@ def _run(cfg: DictConfig) -> tuple[str, str]:
             run(cfg, bar=False)  # two bars at once would overwrite each other
         return DONE, ""
     except VlmcarError as error:
-        return STOPPED if isinstance(error, Stopped) else FAILED, one_line(error)
-    except KeyboardInterrupt as stop:
-        return STOPPED, one_line(Stopped(getattr(stop, "number", signal.SIGTERM)))
+        return (STOPPED, "stopped") if isinstance(error, Stopped) else (FAILED, one_line(error))
+    except KeyboardInterrupt:
+        return STOPPED, "stopped"
     except Exception as error:  # a bug: its traceback is shown, and the other runs go on
         traceback.print_exc()
         return FAILED, f"{type(error).__name__}: {one_line(error)} (its traceback is above)"

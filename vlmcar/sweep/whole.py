@@ -31,8 +31,10 @@ from vlmcar.sweep.outcome import (
     STATES,
     STOP,
     STOPPED,
+    SWEEP,
     Outcome,
     read_all,
+    say_begun,
 )
 from vlmcar.types import VlmcarError
 
@@ -104,6 +106,7 @@ class Watch(Callback):
         sweep = Sweep(Path(config.hydra.sweep.dir), chosen, _planned(config))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, sweep.stop)
+        say_begun(sweep.folder)
         _sweeps.append(sweep)
 
 
@@ -216,7 +219,8 @@ def _keep(folder: Path, outcomes: Sequence[Outcome]) -> None:
         writer.writeheader()
         writer.writerows({**asdict(one), "overrides": " ".join(one.overrides)} for one in outcomes)
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    (folder / STOP).unlink(missing_ok=True)
+    for name in (STOP, SWEEP):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _leave_at_once(_number: int, _frame: Any) -> None:
