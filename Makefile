@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power clean
+.PHONY: help setup run paper test test-launchers browser test-browser lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -30,6 +30,9 @@ report: $(READY) ## figures and tables of everything under results/
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+test-launchers: $(READY) ## sweeps through joblib, submitit and a ray cluster, with jobs and a node killed: minutes
+	$(BIN)/python -m pytest -n 0 tests/launchers
 
 browser: $(READY) ## what test-browser needs: playwright and, as root on Debian, chromium
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'

@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vlmcar.cli import execute, one_line_errors
+from vlmcar.launchers import remember_command
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -12,5 +13,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    remember_command()
     with one_line_errors():
         main()

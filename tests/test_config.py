@@ -223,7 +223,7 @@ def test_the_sweep_covers_the_methods_by_itself(config: Compose) -> None:
     assert swept[:2] == ["vlmcar", "sparse"]
 
 
-@pytest.mark.parametrize("launcher", ["local", "basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_any_launcher_can_be_chosen(launcher: str) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("config", [f"hydra/launcher={launcher}", "results=here"], return_hydra_config=True)
