@@ -168,6 +168,7 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(
 RUN_PY = [
     (["env=minigird"], 2, "did you mean env=minigrid?"),
     (["env=doorkey_5x5"], 2, "did you mean env=minigrid/doorkey_5x5?"),
+    (["hydra/launcher=submitit_slrum"], 2, "did you mean hydra/launcher=submitit_slurm?"),
     (["algorithm.n_stepz=7"], 2, "did you mean algorithm.n_steps?"),
     (["env_reward=1"], 2, "did you mean method.env_reward?"),
     (["seed=0,1,2"], 2, "Add -m to sweep"),

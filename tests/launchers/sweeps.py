@@ -58,7 +58,7 @@ class Sweep:
     def finish(self) -> subprocess.CompletedProcess[str]:
         """The same command, to its end."""
         with self.started() as process:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=600)
             return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def folder(self, method: str, seed: int) -> RunFolder:
@@ -100,7 +100,7 @@ class Sweep:
         return sorted((self.results / "runs/minigrid-doorkey_5x5" / method).rglob("result.json"))
 
 
-def wait(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 240) -> None:
+def wait(condition: Callable[[], Any], process: subprocess.Popen[str], seconds: float = 600) -> None:
     """Until the condition holds; a process that ends before it does is shown."""
     deadline = time.monotonic() + seconds
     while not condition():

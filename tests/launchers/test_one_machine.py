@@ -27,7 +27,7 @@ def test_a_lost_job_is_named_and_the_same_command_completes_the_sweep(
         sweep.wait_for_checkpoint(process, sweep.folder(killed, 0))
         for job in jobs(process, JOB[launcher]):
             job.send_signal(signal.SIGKILL)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "vlmcar: a job was lost or not started (" in said
     assert "the same command goes on" in said
@@ -48,7 +48,7 @@ def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(tmp_path: P
         preempted, log = job_of(process, sweep, "vlmcar seed 0")
         preempted.send_signal(signal.SIGUSR2)  # what Slurm sends before it takes the node
         wait(lambda: "Requeued job" in log.read_text(), process)
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert [step > 0 for step in sweep.resumed_at("vlmcar", 0)] == [True]
     assert sweep.resumed_at("vlmcar", 1) == []  # the other job was left alone

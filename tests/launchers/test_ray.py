@@ -69,7 +69,7 @@ def _node(log: str, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [str(RAY), "start", *arguments, *common], cwd="/", stdout=file, stderr=file, text=True
         )
-    wait(lambda: "Ray runtime started" in Path(log).read_text(encoding="utf-8"), process, 120)
+    wait(lambda: "Ray runtime started" in Path(log).read_text(encoding="utf-8"), process)
     return process
 
 
@@ -82,7 +82,7 @@ def test_a_sweep_survives_the_death_of_a_node(cluster: Cluster, tmp_path: Path) 
     with sweep.started() as process:
         killed = on_node(cluster, process, sweep)
         cluster.kill_node()
-        _, said = process.communicate(timeout=280)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert [step > 0 for step in sweep.resumed_at("vlmcar", killed)] == [True]
     for seed in {0, 1, 2} - {killed}:
