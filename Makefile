@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power scale clean
+.PHONY: help setup run paper test test-launchers browser test-browser lint report smoke bench verification-power scale chaos wandb-sync clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -31,6 +31,9 @@ report: $(READY) ## figures and tables of everything under results/
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
+test-launchers: $(READY) ## sweeps through joblib, submitit and a ray cluster, with jobs and a node killed: minutes
+	$(BIN)/python -m pytest -n 0 tests/launchers
+
 browser: $(READY) ## what test-browser needs: playwright and, as root on Debian, chromium
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium)
@@ -59,6 +62,9 @@ verification-power: $(READY) ## which of 437 programs, right and wrong, verifica
 
 scale: $(READY) ## 10,000 fake runs by up to 200 writers through the store and record code: about 20 minutes, 5 GB of disk for a while
 	$(BIN)/python -m vlmcar.scale --growth 10 50 200 10 50 200 --report
+
+chaos: $(READY) ## a sweep of 12 runs killed at random 100 times, against the same sweep left alone: at most 15 minutes
+	$(BIN)/python -m vlmcar.chaos
 
 clean: ## remove caches and smoke results; keeps .venv and results/runs
 	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from vlmcar.cli import execute, one_line_errors
+from vlmcar.launchers import remember_command
 from vlmcar.sweep.whole import whole_sweep
 
 
@@ -13,5 +14,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    remember_command()
     with one_line_errors(), whole_sweep():
         main()

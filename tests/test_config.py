@@ -168,6 +168,7 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(
 RUN_PY = [
     (["env=minigird"], 2, "did you mean env=minigrid?"),
     (["env=doorkey_5x5"], 2, "did you mean env=minigrid/doorkey_5x5?"),
+    (["hydra/launcher=submitit_slrum"], 2, "did you mean hydra/launcher=submitit_slurm?"),
     (["algorithm.n_stepz=7"], 2, "did you mean algorithm.n_steps?"),
     (["env_reward=1"], 2, "did you mean method.env_reward?"),
     (["seed=0,1,2"], 2, "Add -m to sweep"),
@@ -223,7 +224,7 @@ def test_the_sweep_covers_the_methods_by_itself(config: Compose) -> None:
     assert swept[:2] == ["vlmcar", "sparse"]
 
 
-@pytest.mark.parametrize("launcher", ["local", "basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_any_launcher_can_be_chosen(launcher: str) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("config", [f"hydra/launcher={launcher}", "results=here"], return_hydra_config=True)

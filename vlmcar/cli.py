@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar import stopping
+from vlmcar.launchers import explain
 from vlmcar.types import ConfigError, Stopped, VlmcarError
 
 _CONF = Path("conf")
@@ -62,13 +63,16 @@ def one_line_errors() -> Iterator[None]:
         _leave(f"config error: {_one_line(error)}", 2)
     except VlmcarError as error:
         _leave(_one_line(error), 1)
-    except ValueError as error:
-        if not str(error).startswith("Config group override"):  # Hydra's own, for group=null
-            raise
-        _leave(f"config error: {_one_line(error)}", 2)
     except KeyboardInterrupt as stop:
         number = getattr(stop, "number", signal.SIGINT)
         _leave(str(Stopped(number)), 128 + number)
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).startswith("Config group override"):
+            _leave(f"config error: {_one_line(error)}", 2)  # Hydra's own, for group=null
+        explained = explain(error)
+        if explained is None:
+            raise
+        _leave(*explained)
     finally:
         if before is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
@@ -98,7 +102,7 @@ def _one_line(error: BaseException) -> str:
 
 def _hint(line: str) -> str:
     """What was probably meant, where Hydra knows no such choice or setting."""
-    if found := re.search(r"Could not find '(\w+)/([^']+)'", line):
+    if found := re.search(r"Could not find '((?:hydra/)?\w+)/([^']+)'", line):
         group, choice = found.groups()
         paths = {
             p.stem: str(p.relative_to(_CONF / group).with_suffix("")) for p in (_CONF / group).rglob("*.yaml")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shlex
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from vlmcar.config import Components, config_hash
+from vlmcar.launchers import command
 from vlmcar.obtain import StoredSubTasks
 from vlmcar.record.folder import CHECKPOINT, MANIFEST, RunFolder
 from vlmcar.record.manifest import provenance
@@ -78,7 +77,7 @@ def manifest_of(
         "resumed_at": [session["first_step"] for session in sessions[1:]],
         "resumed_exactly": all(session.get("exact", False) for session in sessions[1:]),
         "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
-        "command": shlex.join(["python", "run.py", *sys.argv[1:]]),
+        "command": command(),
         **now,
         "sessions": sessions,
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import joblib
 import pytest
 
 from tests.conftest import ROOT
@@ -89,7 +90,7 @@ def test_the_yamls_are_the_papers_environments_with_all_methods_and_five_seeds(t
         assert made.counts() == {"new": 20}
         judges = {run.method: run.judge for run in made.runs}
         assert judges["direct_vlm"].startswith("simulated")
-        assert made.parallel == 2
+        assert made.parallel == joblib.effective_n_jobs(-1)
 
 
 def test_overrides_reach_the_runs(tmp_path: Path) -> None:

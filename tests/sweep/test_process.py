@@ -7,11 +7,7 @@ from omegaconf import OmegaConf
 
 from vlmcar import pipeline
 from vlmcar.sweep import process
-from vlmcar.types import ConfigError, VlmcarError
-
-
-class Stopped(VlmcarError):
-    pass
+from vlmcar.types import ConfigError, Stopped, VlmcarError
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -152,6 +152,5 @@ def _planned(cfg: DictConfig) -> PlannedRun:
 
 
 def _parallel(cfg: DictConfig) -> int:
-    """Runs side by side; a launcher that does not say takes one at a time, and joblib's -1 is every core."""
-    jobs = OmegaConf.select(cfg, "hydra.launcher.n_jobs", default=1)
-    return int(jobs) if jobs > 0 else os.cpu_count() or 1
+    """Runs side by side; a launcher that does not say takes one at a time, and joblib's -1 is every core it may use."""
+    return int(joblib.effective_n_jobs(OmegaConf.select(cfg, "hydra.launcher.n_jobs", default=1)))

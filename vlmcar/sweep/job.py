@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -135,19 +135,33 @@ def _wait(process: subprocess.Popen[bytes], task: bytes, sweep: Path) -> bool:
 
 
 @contextmanager
-def _passing_on(tell: Any) -> Iterator[None]:
-    """A launcher's worker that is told to end tells its run. Handlers that somebody else has set stay."""
+def _passing_on(tell: Callable[[], None]) -> Iterator[None]:
+    """A launcher's worker that is told to end tells its run. Handlers that somebody else has set stay.
+
+    Of a preempted job submitit's handler, for SIGUSR2, gives the job again and ends this process; it waits until the
+    run has kept its checkpoint.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Ctrl-C reaches all processes of a terminal; the sweep's own answers it, for all.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, lambda *_: tell())
+    give_again: Any = signal.getsignal(signal.SIGUSR2)
+    preempted: list[tuple[Any, ...]] = []
+
+    def preempt(*how: Any) -> None:
+        preempted.append(how)
+        tell()
+
+    ours: dict[int, Any] = {signal.SIGUSR2: preempt} if callable(give_again) else {}
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        ours[signal.SIGTERM] = lambda *_: tell()
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if preempted:
+        give_again(*preempted[0])
