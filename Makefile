@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test browser test-browser lint report smoke bench verification-power clean
+.PHONY: help setup run paper wandb-sync test browser test-browser lint report smoke bench verification-power clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -27,6 +27,9 @@ paper: $(READY) ## the paper's MiniGrid environments, all methods, five seeds, a
 
 report: $(READY) ## figures and tables of everything under results/
 	$(BIN)/python -m vlmcar.report
+
+wandb-sync: $(READY) ## send W&B what was kept offline under results/; what was sent already is skipped
+	$(BIN)/python -m vlmcar.record.wandb_sync
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
