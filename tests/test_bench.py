@@ -13,17 +13,21 @@ import pytest
 
 from tests.conftest import ROOT
 from vlmcar.bench import __main__ as command
+from vlmcar.bench import around
+from vlmcar.bench.around import reporting, starting, verification
 from vlmcar.bench.growth import lengthened
 from vlmcar.bench.rendering import rendering
 from vlmcar.bench.training import Clock, compare
 from vlmcar.program.screening import screen
 from vlmcar.types import Program, VlmcarError
+from vlmcar.vlm.tiny import save_tiny_vlm
+from vlmcar.vlm.transformers import Transformers
 
 
 def test_methods_are_measured_in_pairs_and_the_parts_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     methods = compare("minigrid/doorkey_5x5", rounds=1, steps=2048)["methods"]
-    assert list(methods) == ["sparse", "vlmcar", "oracle"]
+    assert list(methods) == ["sparse", "vlmcar", "oracle", "direct_vlm"]
     rates = {name: one["steps_per_second"]["median"] for name, one in methods.items()}
     assert methods["vlmcar"]["of_sparse"]["median"] == pytest.approx(rates["vlmcar"] / rates["sparse"])
     for one in methods.values():
@@ -34,6 +38,35 @@ def test_methods_are_measured_in_pairs_and_the_parts_add_up(monkeypatch: pytest.
     assert methods["sparse"]["share_of_time"]["judge"] == 0 < methods["vlmcar"]["share_of_time"]["judge"]
     assert methods["sparse"]["judged"] is None
     assert 0 < methods["vlmcar"]["judged"]["frames_judged_share"] < 1
+
+
+def test_direct_vlm_asks_a_local_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    model = str(save_tiny_vlm(tmp_path / "tiny"))
+    asked = []
+    decide = Transformers.decide
+    monkeypatch.setattr(Transformers, "decide", lambda *given: (asked.append(given[1:]), decide(*given))[1])
+    methods = compare("minigrid/doorkey_5x5", 1, 2048, ["sparse", "direct_vlm"], model)["methods"]
+    assert methods["direct_vlm"]["steps_per_second"]["median"] > 0
+    assert asked
+    assert all(len(questions) == 3 for _, questions in asked)  # the recorded sub-tasks
+
+
+def test_what_stands_around_training_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    start = starting("minigrid/doorkey_5x5", 1)
+    assert 0 < start["config_error"]["median"] < start["first_training"]["median"]
+    verified = verification("minigrid/doorkey_5x5", 1)
+    assert verified["again"]["median"] > 0
+    report = reporting(1)
+    assert report["runs"] == 80
+    assert report["memory_mb"] > 50
+
+
+def test_a_command_that_ends_otherwise_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(VlmcarError, match=r"ended with 2: .*nonsense"):
+        around._seconds(["nonsense=1"], 0)
 
 
 def test_elsewhere_it_says_where_to_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

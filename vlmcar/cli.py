@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vlmcar.types import ConfigError, VlmcarError
+from vlmcar import stopping
+from vlmcar.types import ConfigError, Stopped, VlmcarError
 
 _CONF = Path("conf")
 _WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -42,7 +44,7 @@ def execute(cfg: DictConfig) -> None:
 def one_line_errors() -> Iterator[None]:
     """Turn the errors a user can act on into one line; anything else is a bug and keeps its traceback.
 
-    Exit status: 2 for a configuration that cannot run, 1 for a run that failed, 130 for Ctrl-C.
+    Exit status: 2 for a configuration that cannot run, 1 for a run that failed, 130 for Ctrl-C, 143 for SIGTERM.
     ``HYDRA_FULL_ERROR=1`` shows every traceback.
     """
     _refuse_keys(sys.argv[1:])
@@ -52,7 +54,10 @@ def one_line_errors() -> Iterator[None]:
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing its own way
     try:
-        yield
+        with stopping.listening():
+            yield
+    except Stopped as stop:
+        _leave(str(stop), 128 + stop.signal)
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         _leave(f"config error: {_one_line(error)}", 2)
     except VlmcarError as error:
@@ -61,8 +66,9 @@ def one_line_errors() -> Iterator[None]:
         if not str(error).startswith("Config group override"):  # Hydra's own, for group=null
             raise
         _leave(f"config error: {_one_line(error)}", 2)
-    except KeyboardInterrupt:
-        _leave("stopped; the same command goes on from the last checkpoint, if there is one", 130)
+    except KeyboardInterrupt as stop:
+        number = getattr(stop, "number", signal.SIGINT)
+        _leave(str(Stopped(number)), 128 + number)
     finally:
         if before is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)

@@ -10,8 +10,9 @@ from typing import Any
 
 from vlmcar.config import Components, config_hash
 from vlmcar.obtain import StoredSubTasks
-from vlmcar.record.folder import MANIFEST, RunFolder
+from vlmcar.record.folder import CHECKPOINT, MANIFEST, RunFolder
 from vlmcar.record.manifest import provenance
+from vlmcar.training.state import exact
 from vlmcar.types import JudgedBy
 from vlmcar.verification.store import StoredProgram
 
@@ -48,7 +49,11 @@ def manifest_of(
     program = stored if isinstance(stored, StoredProgram) else None
     sessions = [
         *before.get("sessions", []),
-        {"first_step": built.training.steps if first is None else first, **now},
+        {
+            "first_step": built.training.steps if first is None else first,
+            "exact": exact(folder.path / CHECKPOINT) if first else True,
+            **now,
+        },
     ]
     return {
         "env": built.env.id,
@@ -71,6 +76,7 @@ def manifest_of(
         "refinements": refinements,
         "vlm_calls": stored.vlm_calls if stored else 0,
         "resumed_at": [session["first_step"] for session in sessions[1:]],
+        "resumed_exactly": all(session.get("exact", False) for session in sessions[1:]),
         "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
         "command": shlex.join(["python", "run.py", *sys.argv[1:]]),
         **now,

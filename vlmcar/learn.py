@@ -12,6 +12,7 @@ from vlmcar.obtain import StoredSubTasks
 from vlmcar.record.console import Console
 from vlmcar.record.folder import ANSWERS, CHECKPOINT, POLICY, TRAINED, RunFolder
 from vlmcar.training.evaluate import Evaluations
+from vlmcar.training.state import exact
 from vlmcar.types import Judge, Material, TruthJudge
 from vlmcar.verification.store import StoredProgram
 from vlmcar.vlm.counted import CountedVLM
@@ -75,7 +76,7 @@ def _train(
     from vlmcar.training.train import train
 
     started = time.perf_counter()
-    # Levels that no other set of seeds here starts from; a resumed run goes on with others.
+    # Levels that no other set of seeds here starts from; a run that goes on with new episodes plays others.
     seeds = np.random.SeedSequence([built.seed, first]).generate_state(built.algorithm.num_envs).tolist()
     knows = {"truth": True} if isinstance(judge, TruthJudge) else {}
     venv = built.env.make_vec(
@@ -86,7 +87,7 @@ def _train(
     queries = getattr(judge, "queries", None)
     recorder = RunRecorder(folder, built.logger, console, spent.entries, queries.save if queries else None)
     checkpoint = folder.path / CHECKPOINT if first else None
-    console.say(f"training for {built.training.steps:,} steps" + (f", on from {first:,}" if first else ""))
+    console.say(f"training for {built.training.steps:,} steps{_from(first, checkpoint)}")
     console.start(built.training.steps, first)
     try:
         trained = train(
@@ -111,6 +112,16 @@ def _train(
     }
     folder.write_json(TRAINED, numbers)  # last: its presence means that the training is over
     return numbers, trained.model
+
+
+def _from(first: int, checkpoint: Path | None) -> str:
+    if checkpoint is None:
+        return ""
+    return f", on from {first:,}, " + (
+        "as if never stopped"
+        if exact(checkpoint)
+        else "with new episodes: its environments could not be saved"
+    )
 
 
 def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]:

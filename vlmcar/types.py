@@ -33,6 +33,17 @@ class ConfigError(VlmcarError):
     """A configuration that cannot run; raised before anything has started."""
 
 
+class Stopped(VlmcarError):
+    """The run was asked to stop, and left; ``signal`` is the signal's number."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(signal)  # alone, as pickling wants it
+        self.signal = signal
+
+    def __str__(self) -> str:
+        return "stopped; the same command goes on from the last checkpoint, if there is one"
+
+
 class NoReply(VlmcarError):
     """The VLM gave no usable reply: out of reach, out of time, or nonsense. Never cached.
 

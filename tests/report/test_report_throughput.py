@@ -36,6 +36,17 @@ def test_its_words(tmp_path: Path) -> None:
     assert cells.to_numpy().tolist() == [["minigrid-doorkey_8x8", "vlmcar", "2", "2,000 [1,000, 3,000]", "–"]]
 
 
+def test_how_many_frames_were_judged_anew(tmp_path: Path) -> None:
+    for seed, judged in enumerate((10, 30, 50)):
+        counted = {"frames_judged": judged, "frames_remembered": 100 - judged, "seconds": 1.0}
+        write_run(tmp_path, seed=seed, result={"judged": counted})
+    write_run(tmp_path, method="sparse", result={"judged": None})
+    results = read_runs(tmp_path)
+    cells = throughput_cells(throughput(results.runs)).set_index("method")["frames judged"]
+    assert cells.to_dict() == {"vlmcar": "30%", "sparse": "–"}
+    assert results.runs["frames_remembered"].sum() == 210
+
+
 def test_no_picture_without_both(tmp_path: Path) -> None:
     timed(tmp_path, 1000.0)
     write_run(tmp_path, method="sparse", finished=False)

@@ -21,6 +21,7 @@ from vlmcar.reward.bonus import Bonus
 from vlmcar.reward.vector import RewardVecEnv
 from vlmcar.training.evaluate import Evaluator
 from vlmcar.training.rollout import policy_trajectories
+from vlmcar.training.state import Checkpoint
 from vlmcar.training.train import Trained, Training, train
 from vlmcar.types import Judge, Program
 
@@ -46,9 +47,9 @@ class Rows:
     def progress(self, steps: int, success: float | None) -> None:
         pass
 
-    def checkpoint(self, model: Any) -> None:
-        model.save(self.folder / f"{model.num_timesteps}.zip")
-        self.checkpoints.append(model.num_timesteps)
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        checkpoint.save(self.folder / f"{checkpoint.num_timesteps}.zip")
+        self.checkpoints.append(checkpoint.num_timesteps)
 
 
 SETTINGS = Training(
@@ -124,20 +125,6 @@ def test_rows_evaluations_and_checkpoints_come_when_due(
     again = small.load(str(tmp_path / "512.zip"), None).policy.state_dict()
     assert set(before) == set(again)
     assert any((before[key] != again[key]).any() for key in before), "training went on after the checkpoint"
-
-
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_a_checkpoint_is_gone_on_from(
-    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path, name: str
-) -> None:
-    small = algorithm(name, *SMALL, *PER_ALGORITHM[name])
-    run(doorkey, small, tmp_path)
-    rows, trained = run(doorkey, small, tmp_path, checkpoint=tmp_path / "512.zip")
-    assert trained.model.num_timesteps == 1024
-    assert [row["steps"] for row in rows.train] == [768, 1024]
-    assert [row["steps"] for row in rows.eval] == [1024]
-    if name == "dqn":  # its replay buffer is not kept: it is filled again before the first update
-        assert trained.model.learning_starts == 512 + 128
 
 
 def test_evaluating_changes_nothing_about_training(

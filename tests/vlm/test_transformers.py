@@ -184,6 +184,16 @@ def test_decisions_are_those_by_hand_whatever_the_batch(local_vlm: Callable[...,
     assert singly.cost == pytest.approx((singly.input_tokens or 0) / 1e6)
 
 
+def test_the_large_random_model_is_as_large_as_the_one_it_stands_for() -> None:
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    with torch.device("meta"):  # nothing is allocated
+        model = AutoModelForImageTextToText.from_config(tiny._config(tiny._tokenizer(), tiny.SIZES["7b"]))
+    # LLaVA-1.5-7B: 6.74 billion of Vicuna, 0.30 billion of CLIP-ViT-L/14 and 0.02 billion between them
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(7.06e9, rel=0.01)
+
+
 def test_a_batch_is_one_pass_that_scores_the_last_position_only(
     local_vlm: Callable[..., Transformers],
 ) -> None:
@@ -196,7 +206,7 @@ def test_a_batch_is_one_pass_that_scores_the_last_position_only(
         with_kwargs=True,
     )
     assert vlm.decide([(picture(n),) for n in range(20)], QUESTIONS[:1]).calls == 2
-    assert scored == [(16, 1, tiny.HIDDEN), (4, 1, tiny.HIDDEN)]
+    assert scored == [(16, 1, tiny.SIZES["tiny"].text[0]), (4, 1, tiny.SIZES["tiny"].text[0])]
     assert seen == [16, 4]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vlmcar.bench.around import reporting, starting, verification
 from vlmcar.bench.growth import environments, subtasks
 from vlmcar.bench.rendering import rendering
 from vlmcar.bench.training import METHODS, compare, peak_memory
@@ -15,7 +17,7 @@ from vlmcar.cli import one_line_errors
 from vlmcar.record.manifest import provenance
 from vlmcar.report.tables import markdown
 
-PARTS = ("training", "rendering", "growth")
+PARTS = ("training", "rendering", "growth", "start", "verification", "report")
 
 
 def main() -> None:
@@ -29,6 +31,10 @@ def main() -> None:
         default=list(METHODS),
         help="the one to compare with first; overrides in the same word, after spaces (default: %(default)s)",
     )
+    parser.add_argument(
+        "--model",
+        help="vlm.model that direct_vlm asks (default: a tiny one with random weights, made for this)",
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all")
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=8192, help="steps per round (default: %(default)s)")
@@ -38,17 +44,28 @@ def main() -> None:
     chosen = parser.parse_args()
     minigrid = [env for env in chosen.env if env.startswith("minigrid")]
     result: dict[str, Any] = {**provenance(), "rounds": chosen.rounds}
+    few = max(1, chosen.rounds // 2)
     if "training" in chosen.parts:
-        result["training"] = [compare(env, chosen.rounds, chosen.steps, chosen.methods) for env in chosen.env]
+        with tempfile.TemporaryDirectory() as folder:
+            model = chosen.model or _tiny(chosen.methods, Path(folder))
+            result["training"] = [
+                compare(env, chosen.rounds, chosen.steps, chosen.methods, model) for env in chosen.env
+            ]
+        result["local_vlm"] = chosen.model or "a tiny LLaVA with random weights (vlmcar.vlm.tiny)"
     if "rendering" in chosen.parts:
         result["rendering"] = [rendering(env, chosen.rounds) for env in minigrid]
     if "growth" in chosen.parts and minigrid:
-        few = max(1, chosen.rounds // 2)
         result["growth"] = {
             "env": minigrid[0],
             "environments": environments(minigrid[0], few, chosen.steps),
             "subtasks": subtasks(minigrid[0], few, chosen.steps),
         }
+    if "start" in chosen.parts:
+        result["start"] = starting(chosen.env[0], few)
+    if "verification" in chosen.parts:
+        result["verification"] = [verification(env, few) for env in chosen.env]
+    if "report" in chosen.parts:
+        result["report"] = reporting(few)
     result["peak_memory_mb"] = peak_memory()
     out = Path(chosen.out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +73,15 @@ def main() -> None:
     text = table(result)
     out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     print(f"{text}\n\nwritten: {out} and {out.with_suffix('.md')}")
+
+
+def _tiny(methods: Sequence[str], folder: Path) -> str | None:
+    """A VLM to ask, where one is."""
+    if not any(name.startswith("direct_vlm") for name in methods):
+        return None
+    from vlmcar.vlm.tiny import save_tiny_vlm
+
+    return str(save_tiny_vlm(folder / "tiny"))
 
 
 def table(result: Mapping[str, Any]) -> str:
@@ -72,6 +98,7 @@ def table(result: Mapping[str, Any]) -> str:
         blocks += ["**Drawing**, frames per second, 16 environments at a time", _rendering(drawn)]
     if growth := result.get("growth"):
         blocks += _growth(growth)
+    blocks += _around(result)
     return "\n\n".join(blocks)
 
 
@@ -123,6 +150,26 @@ def _growth(growth: Mapping[str, Any]) -> list[str]:
         f"**More sub-tasks**, {growth['env']}, steps per second",
         markdown(["sub-tasks", "vlmcar"], more_subtasks),
     ]
+
+
+def _around(result: Mapping[str, Any]) -> list[str]:
+    rows = []
+    if start := result.get("start"):
+        rows += [
+            ["`--help`", _spread(start["help"], 1)],
+            ["a config error", _spread(start["config_error"], 1)],
+            [
+                f"{start['env']}: until 2,048 steps are trained and on disk",
+                _spread(start["first_training"], 1),
+            ],
+        ]
+    for one in result.get("verification", []):
+        again = _spread(one["again"], 1)
+        rows.append([f"{one['env']}: verifying the program", f"{again}; the first time {one['first']:.1f}"])
+    if report := result.get("report"):
+        taken = f"{_spread(report['seconds'], 1)}; {report['memory_mb']:,.0f} MB"
+        rows.append([f"the report on {report['runs']} runs, from csv", taken])
+    return ["**Around training**", markdown(["what", "seconds"], rows)] if rows else []
 
 
 def _spread(values: Mapping[str, float], digits: int = 0) -> str:

@@ -27,7 +27,11 @@ from vlmcar.types import Material, Program, TruthJudge, VlmcarError
 from vlmcar.vlm.counted import CountedVLM
 from vlmcar.vlm.ledger import Ledger
 
-METHODS = ("sparse", "vlmcar", "oracle")
+METHODS = ("sparse", "vlmcar", "oracle", "direct_vlm")
+LOCAL_VLM = ("vlm=transformers", "vlm.min_answer_mass=0", "vlm.cache=false")
+"""How ``direct_vlm`` asks a model on this machine; one with random weights hardly ever says yes or no."""
+_FEWER = 4
+"""A local VLM is slow: it trains for so many times fewer steps per round."""
 
 
 class Clock:
@@ -77,11 +81,17 @@ class Contestant:
     """
 
     def __init__(
-        self, built: Components, console: Console, folder: Path, program: Program | None = None
+        self,
+        built: Components,
+        console: Console,
+        folder: Path,
+        program: Program | None = None,
+        recorded: Components | None = None,
     ) -> None:
-        """Make it; ``program`` judges in place of the accepted one."""
+        """Make it; ``program`` judges in place of the accepted one, and sub-tasks are those of ``recorded``."""
         self.name = built.method.name
-        self.judge = self._made_judge(built, console, program)
+        self.fewer = 1 if recorded is None else _FEWER
+        self.judge = self._made_judge(built, console, program, recorded or built)
         num_envs = built.algorithm.num_envs
         told = {"truth": True} if isinstance(self.judge, TruthJudge) else {}
         venv = built.env.make_vec(
@@ -144,13 +154,15 @@ class Contestant:
         if self.judge is not None:
             self.judge.close()
 
-    def _made_judge(self, built: Components, console: Console, program: Program | None) -> Any:
+    def _made_judge(
+        self, built: Components, console: Console, program: Program | None, recorded: Components
+    ) -> Any:
         material = Material(
             CountedVLM(built.vlm, Path(built.results), Ledger()), built.sandbox, built.generation.prompts
         )
         if built.method.needs != "nothing":
             obtain: Any = obtain_program if built.method.needs == "program" else obtain_subtasks
-            stored = obtain(built, console)
+            stored = obtain(recorded, console)
             material = replace(
                 material,
                 subtasks=stored.subtasks,
@@ -193,7 +205,9 @@ def components(env: str, *overrides: str) -> Components:
         return build(compose("config", [f"env={env}", "logger=none", *overrides]))
 
 
-def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS) -> dict[str, Any]:
+def compare(
+    env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS, model: str | None = None
+) -> dict[str, Any]:
     """Measure the methods in turn; the ratio of each to the first, of pairs next to each other, can be quoted.
 
     Args:
@@ -201,6 +215,8 @@ def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS)
         rounds: measured rounds, after one that warms up.
         steps: environment steps per method and round.
         methods: choices of ``method``, the one to compare with first; a word after a space is an override.
+        model: ``vlm.model`` of a local VLM that ``direct_vlm`` asks about the recorded sub-tasks, for a quarter of the
+            steps; ``None``: the simulated judge stands in.
     """
     import torch
 
@@ -209,8 +225,17 @@ def compare(env: str, rounds: int, steps: int, methods: Sequence[str] = METHODS)
         contestants = []
         for number, name in enumerate(methods):
             method, *overrides = name.split(" ")
-            built = components(env, f"method={method}", *overrides)
-            contestants.append(Contestant(built, Console("bench"), Path(folder) / str(number)))
+            built = recorded = components(env, f"method={method}", *overrides)
+            if model and method == "direct_vlm":
+                built = components(env, f"method={method}", *LOCAL_VLM, f"vlm.model={model}", *overrides)
+            contestants.append(
+                Contestant(
+                    built,
+                    Console("bench"),
+                    Path(folder) / str(number),
+                    recorded=None if built is recorded else recorded,
+                )
+            )
             contestants[-1].name = name
         in_turns(contestants, rounds, steps, env)
     first = contestants[0]
@@ -233,7 +258,7 @@ def in_turns(contestants: Sequence[Contestant], rounds: int, steps: int, title: 
     """Train each for so many steps in every round; the first one warms up. Then they are closed."""
     for number in range(rounds + 1):
         for contestant in contestants:
-            rate = contestant.run(steps)
+            rate = contestant.run(steps // contestant.fewer)
             if number > 0:
                 contestant.rates.append(rate)
             else:

@@ -169,7 +169,7 @@ class MiniGrid:
             env: Any = gymnasium.make(self.env_id).unwrapped
         except gymnasium.error.Error as error:
             raise VlmcarError(f"env.env_id={self.env_id}: {error}") from None
-        env.gen_obs = lambda: None
+        env.gen_obs = _nothing
         return env
 
     @cached_property
@@ -177,6 +177,10 @@ class MiniGrid:
         from vlmcar.env.minigrid_render import TileRenderer
 
         return TileRenderer(self.tile_size)
+
+
+def _nothing() -> None:
+    """A function with a name, so that an environment that has it can be pickled."""
 
 
 class _Recoloured(MiniGrid):

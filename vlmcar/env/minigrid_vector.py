@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,11 @@ from vlmcar.env.minigrid_render import ShownMaps, TileRenderer
 from vlmcar.env.minigrid_wrappers import OneHot
 from vlmcar.env.truth import columns
 from vlmcar.types import Frames, Truth
+
+_STATE = (
+    "envs", "finished", "_returns", "_lengths", "_now", "_first", "_next", "truth", "reset_truth", "_sources",
+    "_truths", "_reset_truths",
+)  # fmt: skip
 
 
 class MiniGridVecEnv(VecEnv):
@@ -140,6 +145,21 @@ class MiniGridVecEnv(VecEnv):
         if self._truth_of:
             self.truth, self.reset_truth = columns(self._truths), columns(self._reset_truths)
         return observations, rewards, dones, infos
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `set_state` needs to go on from here, to be pickled in one piece."""
+        return {"cells": vars(self._renderer.cells)} | {
+            name: vars(self)[name] for name in _STATE if name in vars(self)
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; as many environments of the same kind."""
+        rest = dict(state)
+        vars(self._renderer.cells).update(rest.pop("cells"))
+        vars(self).update(rest)
+        self._boards.envs = self.envs
+        for i in range(self.num_envs):
+            self._boards.sync(i)
 
     def _end(
         self, ended: NDArray[np.int64], observations: NDArray[np.float32], infos: list[dict[str, Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,10 @@ from vlmcar.env.procgen_state import read
 from vlmcar.env.procgen_truth import EpisodeTruth, Predicates
 from vlmcar.env.truth import columns
 from vlmcar.types import Frames, Truth
+
+_STATE = (
+    "_generators", "finished", "_returns", "_starts", "_taken", "_observations", "frames", "initial", "reset_frames",
+)  # fmt: skip
 
 
 class ProcgenVecEnv(VecEnv):
@@ -140,6 +144,36 @@ class ProcgenVecEnv(VecEnv):
         self._observations = observed
         return observed, rewards, dones, infos
 
+    def state(self) -> dict[str, Any]:
+        """Everything that `set_state` needs to go on from here, to be pickled in one piece."""
+        copies = [self._simulator.save(copy) for copy in range(self.num_envs)]
+        return {"copies": copies} | {name: vars(self)[name] for name in _STATE}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; as many copies of the same game."""
+        rest = dict(state)
+        for copy, saved in enumerate(rest.pop("copies")):
+            self._simulator.restore(copy, saved)
+        vars(self).update(rest)
+        if self.with_truth:
+            for copy in range(self.num_envs):
+                self._follow(copy)
+            self.truth, self.reset_truth = columns(self._truths), columns(self._reset_truths)
+
+    def _follow(self, copy: int) -> None:
+        """Find out what is so in a running episode by playing it once more."""
+        self._begin_truth(copy)
+        self._truths[copy] = self._reset_truths[copy]
+        self._single.restore(0, self._starts[copy])
+        for action in self._taken[copy]:
+            self._single.act(np.full(self._single.num, action))
+            self._truths[copy] = self._episodes[copy].at(read(self._single.save(0)), False)
+
+    def _begin_truth(self, copy: int) -> None:
+        start = read(self._starts[copy])
+        self._episodes[copy] = EpisodeTruth(self.task.name, start)
+        self._reset_truths[copy] = self._episodes[copy].at(start, False)
+
     def _start(self, copy: int) -> None:
         """Put one copy on its next level."""
         seed = self.first_seeds[copy]
@@ -152,9 +186,7 @@ class ProcgenVecEnv(VecEnv):
         self._returns[copy] = 0.0
         self._taken[copy] = []
         if self.with_truth:
-            start = read(self._starts[copy])
-            self._episodes[copy] = EpisodeTruth(self.task.name, start)
-            self._reset_truths[copy] = self._episodes[copy].at(start, False)
+            self._begin_truth(copy)
 
     def close(self) -> None:
         self._simulator.close()

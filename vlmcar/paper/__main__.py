@@ -16,7 +16,7 @@ from vlmcar.paper.page import write_pages
 from vlmcar.paper.plan import Figure, check_here, figures, names
 from vlmcar.types import VlmcarError
 
-STOPPED = (130, -signal.SIGINT)
+STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 """Exit statuses of a sweep that Ctrl-C ended."""
 SECONDS_TO_STOP = 60.0
 ENVIRONMENT = dict(os.environ)

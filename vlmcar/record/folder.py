@@ -143,10 +143,14 @@ class RunFolder:
             return None
         return content if isinstance(content, dict) else None
 
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Whole or not at all."""
+    def write_json(self, name: str, content: Mapping[str, Any], durable: bool = True) -> None:
+        """Whole or not at all; ``durable``: also if the machine goes down, which takes a moment."""
         temporary = self.path / f"{name}.partial"
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, self.path / name)
 
     def append(self, name: str, row: Mapping[str, float]) -> None:
@@ -161,10 +165,12 @@ class RunFolder:
                 {key: "" if value != value else value for key, value in row.items()}
             )  # nan: empty
 
-    def save_checkpoint(self, model: Any) -> None:
-        """The model, its optimiser and the number of steps it has learned from, whole or not at all."""
+    def save_checkpoint(self, checkpoint: Any) -> None:
+        """What can ``save`` itself to a path, whole or not at all, also if the machine goes down."""
         temporary = self.path / "checkpoint.partial.zip"
-        model.save(temporary)
+        checkpoint.save(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, self.path / CHECKPOINT)
 
     def checkpoint_steps(self) -> int | None:
@@ -181,11 +187,17 @@ class RunFolder:
             path = self.path / name
             if not path.exists():
                 continue
-            text = path.read_text(encoding="utf-8")
-            header, *rows = text[: text.rfind("\n") + 1].splitlines()  # a killed run may leave half a line
-            kept = [row for row in rows if row.split(",")[0].isdigit() and int(row.split(",")[0]) <= steps]
+            text = path.read_bytes()
+            # a killed run may leave half a line
+            lines = text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
+            kept = [
+                row for row in lines[1:] if (first := row.split(b",")[0]).isdigit() and int(first) <= steps
+            ]
+            if not lines:
+                path.unlink()
+                continue
             temporary = self.path / f"{name}.partial"
-            temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+            temporary.write_bytes(b"".join([lines[0], *kept]))
             os.replace(temporary, path)
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:

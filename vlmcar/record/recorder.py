@@ -52,11 +52,12 @@ class RunRecorder:
     def progress(self, steps: int, success: float | None) -> None:
         self.console.update(steps, success)
 
-    def checkpoint(self, model: Any) -> None:
+    def checkpoint(self, checkpoint: Any) -> None:
+        """Keep a ``vlmcar.training.state.Checkpoint``."""
         if self.keep_answers:
             self.keep_answers(self.folder.path / ANSWERS)
-        self.folder.save_checkpoint(model)
+        self.folder.save_checkpoint(checkpoint)
 
     def keep_spent(self) -> None:
         """What was spent stays spent, also by a run that is killed and goes on from an earlier step."""
-        self.folder.write_json(LEDGER, self.spent())
+        self.folder.write_json(LEDGER, self.spent(), durable=False)

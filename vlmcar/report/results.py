@@ -72,8 +72,11 @@ RESULT_FIELDS: dict[str, tuple[type, ...]] = {
     "resumed_at": (list,),
     "audit": (dict, type(None)),
     "exploited_before": (list, type(None)),
+    "judged": (dict, type(None)),
 }
-_NOT_COLUMNS = ("resumed_at", "audit", "exploited_before")
+_NOT_COLUMNS = ("resumed_at", "audit", "exploited_before", "judged")
+JUDGED_COLUMNS = ["frames_judged", "frames_remembered"]
+"""Of `runs`: frames that the judge was asked about, and those answered from memory; since it was last resumed."""
 MEASURES = ["episodes", "success_rate", "env_return", "length"]
 NOT_IN_OLDER_FILES = [
     *("final_train_success", "train_steps_to_90", "train_success_rate"),  # null: any level
@@ -81,6 +84,7 @@ NOT_IN_OLDER_FILES = [
     *("refused", "truncated"),  # null: counted among the failed
     *("program_hash", "program_error"),  # null: there was no program; it did not fail
     "packages",  # null: in the run folders alone
+    *("judged", *JUDGED_COLUMNS),  # null: nobody judged, or the run says not how much
     *("audit", "exploited_before", "exploited", *AUDIT_COLUMNS),  # null: no audit
 ]
 
@@ -96,6 +100,7 @@ RUN_COLUMNS = {
     **dict.fromkeys(["steps_per_second", "seconds", "vlm_calls", "program_attempts", "resumed"], "float64"),
     **dict.fromkeys(["final_train_success", "train_steps_to_90"], "float64"),
     **dict.fromkeys(["false_positives", "false_negatives"], "float64"),
+    **dict.fromkeys(JUDGED_COLUMNS, "float64"),
     "exploited": "str",
     **dict.fromkeys(AUDIT_COLUMNS, "float64"),
 }
@@ -270,6 +275,7 @@ def _read_result(path: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, Any
         if result[name] is not None and not 0 <= result[name] <= 1:
             raise Unreadable(path, f"{name} is {result[name]}, outside 0 to 1")
     values = {name: result[name] for name in RESULT_FIELDS if name not in _NOT_COLUMNS}
+    values |= {name: (result["judged"] or {}).get(name) for name in JUDGED_COLUMNS}
     for name in ("vlm_model", "program_hash"):
         values[name] = values[name] or ""
     try:

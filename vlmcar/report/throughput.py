@@ -23,11 +23,15 @@ def throughput(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per environment and series with finished runs, in numbers.
 
     Columns ``median``, ``least`` and ``most`` are environment steps per second of training (evaluations not
-    included); ``ratio`` is the median over that of ``sparse`` with the same algorithm, NaN where it was not run.
+    included); ``ratio`` is the median over that of ``sparse`` with the same algorithm, NaN where it was not run;
+    ``judged`` is the fraction of frames that the judge was asked about, the others being remembered: the median, NaN
+    if unknown.
     """
     done = runs[runs["finished"] & runs["steps_per_second"].gt(0)]
-    rates = done.groupby(["env", "series", "algorithm"], sort=False)["steps_per_second"]
-    table = rates.agg(runs="size", median="median", least="min", most="max").reset_index()
+    done = done.assign(share=done["frames_judged"] / (done["frames_judged"] + done["frames_remembered"]))
+    alike = done.groupby(["env", "series", "algorithm"], sort=False)
+    rates = alike["steps_per_second"].agg(runs="size", median="median", least="min", most="max")
+    table = rates.assign(judged=alike["share"].median()).reset_index()
     sparse = done[(done["method"] == BASELINE) & (done["label"] == "")]
     baseline = sparse.groupby(["env", "algorithm"])["steps_per_second"].median()
     table["ratio"] = table["median"] / baseline.reindex(
@@ -37,8 +41,8 @@ def throughput(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def throughput_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The same as text."""
-    return pd.DataFrame(
+    """The same as text; the judged fraction where any is known."""
+    cells = pd.DataFrame(
         {
             "environment": row.environment,
             "method": row.method,
@@ -46,9 +50,11 @@ def throughput_cells(table: pd.DataFrame) -> pd.DataFrame:
             "steps per second": f"{row.median:,.0f}"
             + (f" [{row.least:,.0f}, {row.most:,.0f}]" if row.runs > 1 else ""),
             "of sparse": f"{row.ratio:.2f}" if pd.notna(row.ratio) else NOTHING,
+            "frames judged": f"{row.judged:.0%}" if pd.notna(row.judged) else NOTHING,
         }
         for row in table.itertuples()
     )
+    return cells if table["judged"].notna().any() else cells.drop(columns="frames judged")
 
 
 def throughput_section(runs: pd.DataFrame, figure: Path | None) -> list[str]:
@@ -60,7 +66,8 @@ def throughput_section(runs: pd.DataFrame, figure: Path | None) -> list[str]:
         "Environment steps per second of training, evaluations not included: median and, in brackets, the slowest and "
         "the fastest run. Runs of a sweep share their machine with each other and with whatever else it did, and may "
         "come from several machines and commits: this is what these runs got. `make bench` compares methods step by "
-        "step in one process."
+        "step in one process. Frames judged: those that the judge was asked about; it remembered the others, or was "
+        "not asked since the reward did not depend on the answer."
     )
     shown = [f"![{TITLE}]({figure.name})"] if figure else []
     return ["## Throughput", *shown, markdown_of(throughput_cells(table)), note]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -80,6 +80,14 @@ class AtOnce:
     def settled(self, count: NDArray[np.int64], dones: Mask) -> None:
         """Nothing depends on it."""
 
+    def state(self) -> dict[str, Any]:
+        """What `set_state` needs."""
+        return {"steps": self._steps, "progress": self._progress}
+
+    def set_state(self, state: Mapping[str, Any], count: NDArray[np.int64]) -> None:  # noqa: ARG002
+        """Go on in the middle of episodes."""
+        self._steps, self._progress = state["steps"], state["progress"]
+
     def _ask(self, initial: str, frames: str, truth: str, which: Mask) -> NDArray[np.float32]:
         """The judge's answers where ``which``, about arrays of the environment by name."""
         shown = getattr(self._source, initial), getattr(self._source, frames)
@@ -140,6 +148,17 @@ class Early:
         """For all that was asked."""
         self.flush()
         self.ahead.wait()
+
+    def state(self) -> dict[str, Any]:
+        """What `set_state` needs beyond the environment and ``count``; everything is answered."""
+        return {}
+
+    def set_state(self, state: Mapping[str, Any], count: NDArray[np.int64]) -> None:  # noqa: ARG002
+        """Go on in the middle of episodes, in which ``count`` sub-tasks are done in order."""
+        everyone = np.arange(len(count))
+        shown = self._source.shown([self._source.first_look(everyone)])
+        self._initial = [shown.picture(i) for i in everyone.tolist()]
+        self.settled(count, np.zeros(len(count), dtype=bool))
 
     def flush(self) -> None:
         """Ask about the steps that have come together."""

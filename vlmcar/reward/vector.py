@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,6 +112,25 @@ class RewardVecEnv(VecEnvWrapper):
         self.settle()
         paid, self._paid = self._paid, []
         return paid
+
+    def state(self) -> dict[str, Any] | None:
+        """Between two updates, everything that `set_state` needs to go on; ``None`` if the environment has no state."""
+        if not hasattr(self.venv, "state"):
+            return None
+        self.settle()
+        assert not self._paid, "rewards that nobody has taken"
+        state = {"venv": self.venv.state(), "returns": self.returns}
+        if self._looking:
+            state |= {"order": self.order, "payment": self.payment, "looking": self._looking.state()}
+        return state
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, in place of a reset."""
+        self.venv.set_state(state["venv"])  # type: ignore[attr-defined]
+        self.returns = state["returns"]
+        if self._looking:
+            self.order, self.payment = state["order"], state["payment"]
+            self._looking.set_state(state["looking"], self.order.count)
 
     def _settle_one(self, wait: bool) -> bool:
         """Pay the oldest step, if its answers are there."""

@@ -11,8 +11,9 @@ import traceback
 
 from omegaconf import DictConfig
 
+from vlmcar import stopping
 from vlmcar.sweep.outcome import DONE, FAILED, STOPPED
-from vlmcar.types import VlmcarError
+from vlmcar.types import Stopped, VlmcarError
 
 
 def main() -> None:
@@ -25,15 +26,16 @@ def main() -> None:
 
 def _run(cfg: DictConfig) -> tuple[str, str]:
     """The run's state, and its reason."""
-    from vlmcar.pipeline import run
-
     try:
-        run(cfg, bar=False)  # two bars at once would overwrite each other
+        with stopping.listening():
+            from vlmcar.pipeline import run
+
+            run(cfg, bar=False)  # two bars at once would overwrite each other
         return DONE, ""
     except VlmcarError as error:
-        return STOPPED if type(error).__name__ == "Stopped" else FAILED, one_line(error)
-    except KeyboardInterrupt:
-        return STOPPED, "stopped"
+        return STOPPED if isinstance(error, Stopped) else FAILED, one_line(error)
+    except KeyboardInterrupt as stop:
+        return STOPPED, one_line(Stopped(getattr(stop, "number", signal.SIGTERM)))
     except Exception as error:  # a bug: its traceback is shown, and the other runs go on
         traceback.print_exc()
         return FAILED, f"{type(error).__name__}: {one_line(error)} (its traceback is above)"

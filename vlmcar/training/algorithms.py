@@ -73,9 +73,16 @@ class _Algorithm:
             policy, venv, policy_kwargs=policy_kwargs, seed=seed, device=device, verbose=0, **settings
         )
 
-    def load(self, path: str, venv: Any, device: str = "cpu") -> Any:
-        """A model as ``model.save`` wrote it, optimiser included."""
-        return self.sb3_class().load(path, env=venv, device=device)
+    def load(self, path: str, venv: Any, device: str = "cpu", anew: bool = True) -> Any:
+        """A model as ``model.save`` wrote it, optimiser included.
+
+        Args:
+            path: of the file.
+            venv: the rewarded vector environment; ``None`` to play only.
+            device: of PyTorch.
+            anew: new episodes begin; otherwise ``venv`` is where the model left it.
+        """
+        return self.sb3_class().load(path, env=venv, device=device, force_reset=anew)
 
     def defer(self, model: Any, venv: Any) -> None:
         """Let rewards come late, where the model learns from them only later. Here it does at every step.
@@ -176,8 +183,9 @@ class DQN(_Algorithm):
     def steps_per_update(self) -> int:
         return self.learning_starts + self.train_freq * self.num_envs
 
-    def load(self, path: str, venv: Any, device: str = "cpu") -> Any:
-        """As ``_Algorithm.load``; the replay buffer is not kept, so it is filled before the next update."""
-        model = super().load(path, venv, device)
-        model.learning_starts = model.num_timesteps + self.learning_starts
+    def load(self, path: str, venv: Any, device: str = "cpu", anew: bool = True) -> Any:
+        """As ``_Algorithm.load``; with new episodes, the replay buffer is filled anew before the next update."""
+        model = super().load(path, venv, device, anew)
+        if anew:
+            model.learning_starts = model.num_timesteps + self.learning_starts
         return model

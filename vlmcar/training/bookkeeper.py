@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from vlmcar import stopping
 from vlmcar.training.evaluate import Evaluations, Evaluator
+from vlmcar.training.state import Checkpoint
 from vlmcar.training.train import Recorder, Training
 
 
@@ -55,7 +57,8 @@ class Bookkeeper(BaseCallback):
         self._rows: list[tuple[int, _Episodes]] = []
 
     def _on_training_start(self) -> None:
-        self._last = dict.fromkeys(("record", "eval", "checkpoint"), self.num_timesteps)
+        if not self._last:
+            self._last = dict.fromkeys(("record", "eval", "checkpoint"), self.num_timesteps)
         if self.num_timesteps == 0:
             self.evaluate(self.settings.eval_episodes)
 
@@ -68,8 +71,21 @@ class Bookkeeper(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         # The last update is whole and the next rollout has not begun: nothing half-done is saved.
-        if self._due("checkpoint", self.settings.checkpoint_every):
-            self.recorder.checkpoint(self.model)
+        due = self._due("checkpoint", self.settings.checkpoint_every)
+        if self.num_timesteps and (due or stopping.asked()):
+            self.recorder.checkpoint(Checkpoint(self.model, self.rewarded, self))
+        stopping.check()
+
+    def state(self) -> dict[str, Any]:
+        """What `set_state` needs, between two updates."""
+        kept = ("is_success", "episode", "reward_return", "subtasks_done")
+        infos = [{name: info[name] for name in kept if name in info} for info in self.episodes.infos]
+        return {"last": dict(self._last), "last_success": self._last_success, "infos": infos}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Count on from there."""
+        self._last, self._last_success = dict(state["last"]), state["last_success"]
+        self.episodes = _Episodes(list(state["infos"]))
 
     def _on_step(self) -> bool:
         self.episodes.infos += [info for info in self.locals["infos"] if "episode" in info]

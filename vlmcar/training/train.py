@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from vlmcar import stopping
 from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.types import ConfigError, VlmcarError
 
@@ -17,7 +18,7 @@ class Recorder(Protocol):
     def train_row(self, row: dict[str, float]) -> None: ...
     def eval_row(self, row: dict[str, float]) -> None: ...
     def progress(self, steps: int, success: float | None) -> None: ...
-    def checkpoint(self, model: Any) -> None: ...
+    def checkpoint(self, checkpoint: Any) -> None: ...
 
 
 @dataclass
@@ -80,26 +81,43 @@ def train(
         evaluator: measures success; never sees the reward.
         recorder: keeps rows and checkpoints.
         seed: of the policy's initialisation and exploration.
-        checkpoint: a model to go on from.
+        checkpoint: what ``recorder`` kept, to go on from: as if nothing had been between, where the environment could
+            be saved; otherwise with new episodes.
+
+    Raises:
+        Stopped: a signal asked for it (``vlmcar.stopping``); a checkpoint was kept.
     """
     import torch
 
     from vlmcar.training.bookkeeper import Bookkeeper
+    from vlmcar.training.state import read, restore
 
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise VlmcarError(
             "training.device=cuda, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
         )
     torch.set_num_threads(settings.torch_threads)
+    state = read(checkpoint) if checkpoint else None
     if checkpoint:
-        model = algorithm.load(str(checkpoint), venv, settings.device)
+        model = algorithm.load(str(checkpoint), venv, settings.device, anew=state is None)
     else:
         model = algorithm.model(venv, seed, settings.device)
     algorithm.defer(model, venv)
+    model.set_logger(_no_log())
     bookkeeper = Bookkeeper(settings, evaluator, recorder, venv)
+    if state:
+        restore(state, model, venv, bookkeeper)
     started, first_step = time.perf_counter(), model.num_timesteps
-    model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
+    with stopping.polled():
+        model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
     seconds = time.perf_counter() - started
     learning = seconds - bookkeeper.evaluation_seconds
     final = bookkeeper.evaluate(settings.final_eval_episodes)
     return Trained(model, final, seconds, (model.num_timesteps - first_step) / max(learning, 1e-9))
+
+
+def _no_log() -> Any:
+    """Rows are the recorder's; Stable-Baselines3's own log would leave a folder in /tmp with every run."""
+    from stable_baselines3.common.logger import Logger
+
+    return Logger(folder=None, output_formats=[])

@@ -1,0 +1,126 @@
+"""Everything that a training is besides its model, so that one that goes on is as one that was never stopped."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlmcar.types import VlmcarError
+
+ENTRY = "training.pkl"
+"""In the checkpoint, beside what Stable-Baselines3 writes and reads."""
+_TRANSITIONS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+class Checkpoint:
+    """A model between two updates, with the environments, the reward's memory and all generators of that moment.
+
+    Args:
+        model: of Stable-Baselines3.
+        rewarded: its ``vlmcar.reward.vector.RewardVecEnv``.
+        bookkeeper: what it has counted since its last row.
+    """
+
+    def __init__(self, model: Any, rewarded: Any, bookkeeper: Any) -> None:
+        self.model = model
+        self.state: dict[str, Any] = {
+            "environments": rewarded.state(),
+            "bookkeeper": bookkeeper.state(),
+            "generators": _generators(model),
+            "replay": _replay(model),
+        }
+
+    @property
+    def num_timesteps(self) -> int:
+        return int(self.model.num_timesteps)
+
+    def save(self, path: Path) -> None:
+        """Write it; the environments are left out where they cannot be saved."""
+        self.model.save(path)
+        if self.state["environments"] is None:
+            return
+        with (
+            zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open(ENTRY, "w", force_zip64=True) as file,
+        ):
+            pickle.dump(self.state, file, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def exact(path: Path) -> bool:
+    """Whether a training that goes on from this checkpoint is as one that was never stopped."""
+    with zipfile.ZipFile(path) as archive:
+        return ENTRY in archive.namelist()
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What `Checkpoint.save` wrote; ``None`` where the environments could not be saved.
+
+    Raises:
+        VlmcarError: it cannot be read with the versions here.
+    """
+    if not exact(path):
+        return None
+    with zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
+        try:
+            state: dict[str, Any] = pickle.load(file)
+        except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, zipfile.BadZipFile) as error:
+            raise VlmcarError(
+                f"{path} was written by other versions of vlmcar or its packages, and cannot be gone on from "
+                f"({error}); delete {path.parent} to begin again"
+            ) from None
+    return state
+
+
+def restore(state: Mapping[str, Any], model: Any, rewarded: Any, bookkeeper: Any) -> None:
+    """Put everything where it was; the generators last, since making the others may draw from them."""
+    rewarded.set_state(state["environments"])
+    bookkeeper.set_state(state["bookkeeper"])
+    if state["replay"]:
+        _refill(model.replay_buffer, state["replay"])
+    _set_generators(model, state["generators"])
+
+
+def _generators(model: Any) -> dict[str, Any]:
+    import torch
+
+    on_gpu = model.device.type == "cuda"
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),  # noqa: NPY002  (Stable-Baselines3 draws from it)
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(model.device) if on_gpu else None,
+        "actions": model.action_space.np_random.bit_generator.state,
+    }
+
+
+def _set_generators(model: Any, state: Mapping[str, Any]) -> None:
+    import torch
+
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None and model.device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], model.device)
+    model.action_space.np_random.bit_generator.state = state["actions"]
+
+
+def _replay(model: Any) -> dict[str, Any] | None:
+    """The transitions of an off-policy model that has any."""
+    buffer = getattr(model, "replay_buffer", None)
+    if buffer is None:
+        return None
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    arrays = {name: getattr(buffer, name)[:filled] for name in _TRANSITIONS}
+    return {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
+
+
+def _refill(buffer: Any, replay: Mapping[str, Any]) -> None:
+    buffer.pos, buffer.full = replay["pos"], replay["full"]
+    for name, array in replay["arrays"].items():
+        getattr(buffer, name)[: len(array)] = array
