@@ -92,6 +92,7 @@ def test_a_mode_that_is_asked_for_falls_back_as_well(
     logger.log({"eval/success_rate": 1.0}, 1)
     logger.finish({})
     assert capsys.readouterr().out.count("\n") == 1
+    wandb.teardown()  # it writes the file in the background
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     assert b"eval/success_rate" in file.read_bytes()
 

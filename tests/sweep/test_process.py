@@ -7,11 +7,9 @@ from omegaconf import OmegaConf
 
 from vlmcar import pipeline
 from vlmcar.sweep import process
-from vlmcar.types import ConfigError, VlmcarError
+from vlmcar.types import ConfigError, Stopped, VlmcarError
 
-
-class Stopped(VlmcarError):
-    pass
+ASKED = "stopped; the same command goes on from the last checkpoint, if there is one"
 
 
 @pytest.mark.parametrize(
@@ -20,8 +18,8 @@ class Stopped(VlmcarError):
         (None, "done", "", False),
         (VlmcarError("two\nlines"), "failed", "two lines", False),
         (ConfigError("wrong"), "failed", "wrong", False),
-        (Stopped("at step 5"), "stopped", "at step 5", False),
-        (KeyboardInterrupt(), "stopped", "stopped", False),
+        (Stopped(15), "stopped", ASKED, False),
+        (KeyboardInterrupt(), "stopped", ASKED, False),
         (ZeroDivisionError("zero"), "failed", "ZeroDivisionError: zero (its traceback is above)", True),
         (MemoryError(), "failed", "MemoryError: MemoryError (its traceback is above)", True),
     ],
