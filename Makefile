@@ -28,6 +28,9 @@ paper: $(READY) ## the paper's MiniGrid environments, all methods, five seeds, a
 report: $(READY) ## figures and tables of everything under results/
 	$(BIN)/python -m vlmcar.report
 
+wandb-sync: $(READY) ## send W&B what was kept offline under results/; what was sent already is skipped
+	$(BIN)/python -m vlmcar.record.wandb_sync
+
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
