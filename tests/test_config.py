@@ -174,7 +174,7 @@ RUN_PY = [
     (["algorithm.n_steps=7"], 2, "must be a multiple of batch_size=256"),
     (["training.steps=[1"], 2, ""),
     (["results=/proc/nothing"], 2, "cannot be written"),
-    (["logger=null"], 2, "Config group override"),
+    (["logger=null"], 2, "logger=null: a group must have a choice"),
 ]
 
 

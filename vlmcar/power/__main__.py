@@ -20,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from vlmcar.cli import one_line_errors
 from vlmcar.config import Components, build
 from vlmcar.power.corpus import TASKS, Entry, corpus
 from vlmcar.power.figure import draw
@@ -143,4 +144,5 @@ def _measure(env: str, name: str, results: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

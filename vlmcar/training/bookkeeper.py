@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from vlmcar.training.diverged import refuse_diverged
 from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.training.train import Recorder, Training
 
@@ -84,6 +85,7 @@ class Bookkeeper(BaseCallback):
 
     def evaluate(self, episodes: int) -> Evaluations:
         """Evaluate now, and write the row."""
+        refuse_diverged(self.model)
         started = time.perf_counter()
         result = self.evaluator(self.model, episodes)
         trained = self.evaluator.on_training_levels(self.model, episodes)

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.types import ConfigError, VlmcarError
 
+MOST_THREADS = 256
+MOST_LEVELS = 2**31
+
 
 class Recorder(Protocol):
     """Where rows, checkpoints and progress go; ``vlmcar.record.recorder.RunRecorder``."""
@@ -43,6 +46,28 @@ class Training:
             least = 0 if name == "eval_seed" else 1
             if value < least:
                 raise ConfigError(f"training.{name}={value} must be at least {least}")
+
+        if self.torch_threads > MOST_THREADS:  # a million crash the process without a word
+            raise ConfigError(f"training.torch_threads={self.torch_threads} must be at most {MOST_THREADS}")
+        if self.eval_seed + self.most_episodes > MOST_LEVELS:
+            raise ConfigError(
+                f"training.eval_seed={self.eval_seed} reaches beyond {MOST_LEVELS}, the last level"
+            )
+
+    def check_device(self) -> None:
+        """Before the run leaves a file.
+
+        Raises:
+            VlmcarError: there is no such device here.
+        """
+        if self.device == "cpu":
+            return
+        import torch
+
+        if not torch.cuda.is_available():
+            raise VlmcarError(
+                f"training.device={self.device}, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
+            )
 
     @property
     def most_episodes(self) -> int:
@@ -85,11 +110,8 @@ def train(
     import torch
 
     from vlmcar.training.bookkeeper import Bookkeeper
+    from vlmcar.training.diverged import divergence_explained
 
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise VlmcarError(
-            "training.device=cuda, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
-        )
     torch.set_num_threads(settings.torch_threads)
     if checkpoint:
         model = algorithm.load(str(checkpoint), venv, settings.device)
@@ -98,7 +120,8 @@ def train(
     algorithm.defer(model, venv)
     bookkeeper = Bookkeeper(settings, evaluator, recorder, venv)
     started, first_step = time.perf_counter(), model.num_timesteps
-    model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
+    with divergence_explained(model):
+        model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
     seconds = time.perf_counter() - started
     learning = seconds - bookkeeper.evaluation_seconds
     final = bookkeeper.evaluate(settings.final_eval_episodes)

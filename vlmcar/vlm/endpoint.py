@@ -27,6 +27,15 @@ HINTS = {
 }
 
 
+UNREACHABLE = {
+    "SSL": "https:// speaks to a server with a certificate that is known here; many local ones want http://",
+    "refused": "is the server running, and is this its port? See vlm.base_url",
+    "not known": "is the host's name right, and is there a network? See vlm.base_url",
+    "": "check vlm.base_url, and that the server is running",
+}
+"""What to do, by words of the cause; the last one for all others."""
+
+
 class TooLarge(Exception):
     """More than anyone would read."""
 
@@ -144,10 +153,14 @@ class Endpoint:
             return f"{self.url} answered HTTP {error.status_code}{times}: {said}{hint}"
         if isinstance(error, openai.APITimeoutError):
             times = _times(_requests(error.request))
-            return f"{self.url} gave no answer within vlm.timeout_seconds={self.timeout_seconds:g}{times}"
+            return (
+                f"{self.url} gave no answer within vlm.timeout_seconds={self.timeout_seconds:g}{times}: see what the "
+                "server does, or raise it"
+            )
         if isinstance(error, openai.APIConnectionError):
             cause = self.clean(str(error.__cause__ or error)) or type(error.__cause__).__name__
-            return f"{self.url} cannot be reached{_times(_requests(error.request))}: {cause}"
+            hint = next((hint for words, hint in UNREACHABLE.items() if words in cause), UNREACHABLE[""])
+            return f"{self.url} cannot be reached{_times(_requests(error.request))}: {cause} ({hint})"
         return f"{self.url}: {self.clean(str(error))}"
 
 

@@ -150,7 +150,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         folder = save_tiny_vlm(given.folder, given.seed)
-    except VlmcarError as error:
+    except (VlmcarError, OSError) as error:
         parser.exit(1, f"{error}\n")
     print(
         f"{folder}: a tiny VLM with random weights, whose answers are noise. Try it with vlm=transformers "
