@@ -246,6 +246,15 @@ def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> No
     )
 
 
+def test_a_task_may_have_any_threshold_of_its_own(config: Compose) -> None:
+    checks = build(config()).verification.checks
+    own = build(
+        config("+env.thresholds.random_completes=0.05", "+env.thresholds.robust=0.5")
+    ).verification.checks
+    assert (checks.random_completes.at_most, checks.robust.at_least) == (0.1, 0.0)
+    assert (own.random_completes.at_most, own.robust.at_least) == (0.05, 0.5)
+
+
 def test_names_in_paths(config: Compose) -> None:
     built = build(config("method=sparse", "label=slow"))
     assert (method_name(built), vlm_name(built)) == ("sparse-slow", "none")

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from vlmcar.outside import explained_errors
 from vlmcar.types import ConfigError, VlmcarError
@@ -90,10 +92,9 @@ def _refuse_dashes(arguments: list[str]) -> None:
     """Hydra would answer with its usage, which does not say what is wrong. Other programs have flags of their own."""
     if Path(sys.argv[0]).name != "run.py":
         return
-    words = {key.partition(".")[0] for key in _settings()}
     for argument in arguments:
-        found = re.match(r"--?([a-z_]+)(\.[\w.]+)?(=|$)", argument)
-        if found and found[1] in words:
+        found = re.match(r"--?([a-z_]{3,})(\.[\w.]+)?(=|$)", argument)
+        if found and found[1] in {key.partition(".")[0] for key in _settings()}:
             name = f"{found[1]}{found[2] or ''}"
             _leave(f"config error: {argument}: settings are given without dashes, as {name}=...", 2)
 
@@ -140,21 +141,27 @@ def _hint(line: str) -> str:
 def _owners(setting: str) -> str:
     """The choices, as ``group=name``, whose yaml has this setting."""
     group, _, key = setting.partition(".")
-    paths = [path for path in sorted((_CONF / group).rglob("*.yaml")) if key in OmegaConf.load(path)]
+    paths = [path for path in sorted((_CONF / group).rglob("*.yaml")) if key in _loaded(path)]
     return " or ".join(f"{group}={path.relative_to(_CONF / group).with_suffix('')}" for path in paths)
+
+
+def _loaded(path: Path) -> Any:
+    """A yaml's content; nothing of a broken one, about which Hydra has its say."""
+    try:
+        return OmegaConf.load(path)
+    except YAMLError:
+        return OmegaConf.create()
 
 
 def _settings() -> list[str]:
     """``group``, ``group.key`` for every yaml of ``conf``, and the values of ``conf/config.yaml``."""
     root = _CONF / "config.yaml"
     keys = (
-        {str(key) for key in OmegaConf.load(root) if key not in ("defaults", "hydra")}
-        if root.is_file()
-        else set()
+        {str(key) for key in _loaded(root) if key not in ("defaults", "hydra")} if root.is_file() else set()
     )
     for path in _CONF.rglob("*.yaml"):
         group = path.relative_to(_CONF).parts[0]
-        content = OmegaConf.load(path)
+        content = _loaded(path)
         if isinstance(content, DictConfig) and group not in ("hydra", "experiment", "config.yaml"):
             keys |= {group} | {f"{group}.{key!s}" for key in content if key not in ("_target_", "defaults")}
     return sorted(keys)

@@ -185,6 +185,11 @@ class RunFolder:
         Raises:
             VlmcarError: the first evaluation is gone: what is computed from the curve would be wrong.
         """
+        if self._first_evaluated() != 0:
+            raise VlmcarError(
+                f"{self.path / EVAL} has lost its first rows: put it back, or remove {self.path / CHECKPOINT} to train "
+                "anew"
+            )
         for name in (TRAIN, EVAL):
             path = self.path / name
             if not path.exists():
@@ -199,18 +204,14 @@ class RunFolder:
             temporary = self.path / f"{name}.partial"
             temporary.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
             os.replace(temporary, path)
-        if self._first_evaluated() != 0:
-            raise VlmcarError(
-                f"{self.path / EVAL} has lost its first rows: put it back, or remove {self.path / CHECKPOINT} to train "
-                "anew"
-            )
 
     def _first_evaluated(self) -> int | None:
         """Steps of the first row; a training evaluates before it learns."""
         if not (self.path / EVAL).exists():
             return None
         with (self.path / EVAL).open(newline="", encoding="utf-8") as file:
-            return next((int(row["steps"]) for row in csv.DictReader(file)), None)
+            first = next(csv.DictReader(file), {}).get("steps")
+        return int(first) if first and first.isdigit() else None
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:
         """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""

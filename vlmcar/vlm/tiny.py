@@ -150,8 +150,10 @@ def main() -> None:
     given = parser.parse_args()
     try:
         folder = save_tiny_vlm(given.folder, given.seed)
-    except (VlmcarError, OSError) as error:
+    except VlmcarError as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        parser.exit(1, f"{given.folder} cannot be written ({error.strerror or error}): give another folder\n")
     print(
         f"{folder}: a tiny VLM with random weights, whose answers are noise. Try it with vlm=transformers "
         f"vlm.model={folder} vlm.min_answer_mass=0 (it hardly ever says yes or no)"
