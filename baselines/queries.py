@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +95,23 @@ class Queries:
         os.replace(temporary, path)
 
     def load(self, path: Path) -> None:
-        """Take in what ``save`` kept; nothing where there is no such file."""
-        if path.is_file():
+        """Take in what ``save`` kept; nothing where there is no such file.
+
+        Raises:
+            VlmcarError: it cannot be read.
+        """
+        if not path.is_file():
+            return
+        try:
             with np.load(path) as kept:
-                self._keep(
-                    {bytes(key): answer for key, answer in zip(kept["keys"], kept["answers"], strict=True)}
-                )
+                answers = {
+                    bytes(key): answer for key, answer in zip(kept["keys"], kept["answers"], strict=True)
+                }
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise VlmcarError(
+                f"{path} cannot be read ({error}): remove it, and the same command asks about those frames again"
+            ) from None
+        self._keep(answers)
 
     def _count_unclear(self, probabilities: NDArray[np.float64], frames: int) -> None:
         """Raises `VlmcarError` where nothing but unclear answers came: they cost, and teach nothing."""

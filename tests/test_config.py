@@ -175,7 +175,7 @@ RUN_PY = [
     (["algorithm.n_steps=7"], 2, "must be a multiple of batch_size=256"),
     (["training.steps=[1"], 2, ""),
     (["results=/proc/nothing"], 2, "cannot be written"),
-    (["logger=null"], 2, "Config group override"),
+    (["logger=null"], 2, "logger=null: a group must have a choice"),
 ]
 
 
@@ -245,6 +245,15 @@ def test_the_config_hash_follows_what_changes_the_numbers(config: Compose) -> No
     assert hashed("method=sparse") == hashed(
         "method=sparse", "verification.checks.random_completes.at_most=0.2"
     )
+
+
+def test_a_task_may_have_any_threshold_of_its_own(config: Compose) -> None:
+    checks = build(config()).verification.checks
+    own = build(
+        config("+env.thresholds.random_completes=0.05", "+env.thresholds.robust=0.5")
+    ).verification.checks
+    assert (checks.random_completes.at_most, checks.robust.at_least) == (0.1, 0.0)
+    assert (own.random_completes.at_most, own.robust.at_least) == (0.05, 0.5)
 
 
 def test_names_in_paths(config: Compose) -> None:

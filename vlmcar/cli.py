@@ -10,15 +10,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from vlmcar import stopping
 from vlmcar.launchers import explain
+from vlmcar.outside import explained
 from vlmcar.types import ConfigError, Stopped, VlmcarError
 
 _CONF = Path("conf")
@@ -49,6 +52,7 @@ def one_line_errors() -> Iterator[None]:
     ``HYDRA_FULL_ERROR=1`` shows every traceback.
     """
     _refuse_keys(sys.argv[1:])
+    _refuse_dashes(sys.argv[1:])
     if _WANTS_TRACEBACKS:
         yield
         return
@@ -59,23 +63,32 @@ def one_line_errors() -> Iterator[None]:
             yield
     except Stopped as stop:
         _leave(str(stop), 128 + stop.signal)
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         _leave(f"config error: {_one_line(error)}", 2)
     except VlmcarError as error:
-        _leave(_one_line(error), 1)
+        _leave(*_told(error))
     except KeyboardInterrupt as stop:
         number = getattr(stop, "number", signal.SIGINT)
         _leave(str(Stopped(number)), 128 + number)
     except Exception as error:
         if isinstance(error, ValueError) and str(error).startswith("Config group override"):
             _leave(f"config error: {_one_line(error)}", 2)  # Hydra's own, for group=null
-        explained = explain(error)
-        if explained is None:
+        if told := explain(error):
+            _leave(*told)
+        better = explained(error)
+        if better is None:
             raise
-        _leave(*explained)
+        _leave(*_told(better))
     finally:
         if before is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+def _told(error: VlmcarError) -> tuple[str, int]:
+    """Its line and exit status."""
+    if isinstance(error, ConfigError):
+        return f"config error: {_one_line(error)}", 2
+    return _one_line(error), 1
 
 
 def _refuse_keys(arguments: list[str]) -> None:
@@ -90,11 +103,30 @@ def _refuse_keys(arguments: list[str]) -> None:
             )
 
 
+def _refuse_dashes(arguments: list[str]) -> None:
+    """Hydra would answer with its usage, which does not say what is wrong. Other programs have flags of their own."""
+    if Path(sys.argv[0]).name != "run.py":
+        return
+    for argument in arguments:
+        found = re.match(r"--?([a-z_]{3,})(\.[\w.]+)?(=|$)", argument)
+        if found and found[1] in {key.partition(".")[0] for key in _settings()}:
+            name = f"{found[1]}{found[2] or ''}"
+            _leave(f"config error: {argument}: settings are given without dashes, as {name}=...", 2)
+
+
 def _one_line(error: BaseException) -> str:
     text = str(error).split("Config search path:")[0]
     noise = ("full_key:", "object_type=", "To append to")
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     line = " ".join(line for line in lines if not line.startswith(noise)) or type(error).__name__
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: this is not of the form key=value, or the value needs quotes for Hydra within those of "
+            """the shell, such as 'results="a b"'"""
+        )
+    if line.startswith("Config group override"):  # Hydra's own, for group=null, and it does not say which
+        null = [one for one in sys.argv[1:] if one.partition("=")[2] in ("null", "")]
+        return f"{' '.join(null)}: a group must have a choice; python run.py --help lists them"
     if "Ambiguous value" in line:
         return line.split(" 1. ")[0] + " Add -m to sweep over the values."
     return line + _hint(line)
@@ -112,21 +144,41 @@ def _hint(line: str) -> str:
     if found := re.search(r"Could not override '([\w.]+)'", line):
         known = _settings()
         word = found.group(1)
-        close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
-        close = close or [key for key in known if key.split(".")[-1] == word][:1]
+        if word in known:  # of another choice of its group
+            return f" (it is a setting of {_owners(word)})"
+        close = [key for key in known if key.split(".")[-1] == word][:1]
+        close = close or difflib.get_close_matches(word, known, n=1, cutoff=0.75)
         meant = f"did you mean {close[0]}? " if close else ""
         return f" ({meant}python run.py --cfg job lists all settings)"
     return ""
 
 
+def _owners(setting: str) -> str:
+    """The choices, as ``group=name``, whose yaml has this setting."""
+    group, _, key = setting.partition(".")
+    paths = [path for path in sorted((_CONF / group).rglob("*.yaml")) if key in _loaded(path)]
+    return " or ".join(f"{group}={path.relative_to(_CONF / group).with_suffix('')}" for path in paths)
+
+
+def _loaded(path: Path) -> Any:
+    """A yaml's content; nothing of a broken one, about which Hydra has its say."""
+    try:
+        return OmegaConf.load(path)
+    except YAMLError:
+        return OmegaConf.create()
+
+
 def _settings() -> list[str]:
-    """``group.key`` for every yaml of ``conf``."""
-    keys = set()
+    """``group``, ``group.key`` for every yaml of ``conf``, and the values of ``conf/config.yaml``."""
+    root = _CONF / "config.yaml"
+    keys = (
+        {str(key) for key in _loaded(root) if key not in ("defaults", "hydra")} if root.is_file() else set()
+    )
     for path in _CONF.rglob("*.yaml"):
         group = path.relative_to(_CONF).parts[0]
-        content = OmegaConf.load(path)
+        content = _loaded(path)
         if isinstance(content, DictConfig) and group not in ("hydra", "experiment", "config.yaml"):
-            keys |= {f"{group}.{key!s}" for key in content if key not in ("_target_", "defaults")}
+            keys |= {group} | {f"{group}.{key!s}" for key in content if key not in ("_target_", "defaults")}
     return sorted(keys)
 
 

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vlmcar.types import VLM, ConfigError, Method, Task
 
+_LONGEST_NAME = 64
 STAGES = ("train", "generate", "verify", "agreement", "status")
 
 # What a run's outcome depends on, by what its method needs.
@@ -86,17 +88,20 @@ def build(cfg: DictConfig) -> Components:
         raise ConfigError(f"stage={values['stage']} is none of {', '.join(STAGES)}")
     if type(values["seed"]) is not int or not 0 <= values["seed"] < 2**32:
         raise ConfigError(f"seed={values['seed']} must be a whole number from 0 to 2^32 - 1")
-    if not isinstance(values["results"], str):
+    if not isinstance(values["results"], str) or not values["results"].strip():
         raise ConfigError(f"results={values['results']} must be the path of a folder")
+    if values["results"].startswith("~"):
+        raise ConfigError(
+            f"results={values['results']}: write the path in full; not every shell knows ~ there"
+        )
     if not isinstance(values["overwrite"], bool):
         raise ConfigError(f"overwrite={values['overwrite']} must be true or false")
     if type(values["levels"]) is not int or values["levels"] < 1:
         raise ConfigError(f"levels={values['levels']} must be a whole number, 1 or more")
     values["label"] = str(values["label"])
-    if values["label"] and not values["label"].replace("-", "").replace("_", "").isalnum():
-        raise ConfigError(
-            f"label={values['label']} may hold letters, digits, - and _ only: it names a folder"
-        )
+    if values["label"]:
+        _check_folder_name("label", values["label"])
+    _check_folder_name("env.name", parts["env"].name)
     built = Components(**parts, **values)
     _check_together(built)
     return built
@@ -149,14 +154,61 @@ def _instance(name: str, cls: type, values: dict[str, Any]) -> Any:
         try:
             schema[key] = value
         except OmegaConfBaseException as error:
-            raise ConfigError(f"{name}.{key}={value}: {_first_line(error)}") from None
+            raise ConfigError(f"{name}.{key}={value}{_wanted(error)}") from None
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{name}.{key}={value} must be a finite number")
     return OmegaConf.to_object(schema)  # runs __post_init__, whose ConfigError passes through
 
 
+def _wanted(error: OmegaConfBaseException) -> str:
+    """What a value should have been."""
+    line = _first_line(error)
+    found = re.search(r"could not be converted to (Integer|Float)", line) or re.search(
+        r"not a valid (bool)", line
+    )
+    if found is None:
+        return f": {line}"
+    words = {"Integer": "a whole number, written with digits only, such as 500000", "Float": "a number"}
+    return f" must be {words.get(found[1], 'true or false')}"
+
+
+def _check_folder_name(key: str, name: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum() or len(name) > _LONGEST_NAME:
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:20]}... ({len(name)} characters)"
+        raise ConfigError(
+            f"{key}={shown} may hold letters, digits, - and _ only, {_LONGEST_NAME} at most: it names a folder"
+        )
+
+
+def _check_task(task: Task, checks: Any) -> None:
+    """A task that is not what its name and its thresholds say would be compared with others under that name."""
+    own = Path("conf", "env", task.suite, f"{task.name}.yaml")
+    env_id = getattr(task, "env_id", None)
+    named = OmegaConf.select(OmegaConf.load(own), "env_id", default=env_id) if own.is_file() else env_id
+    if named != env_id:
+        raise ConfigError(
+            f"env.env_id={env_id} is not the environment of env.name={task.name}, under which it would be recorded: "
+            "give it a name, too, as env.name=another"
+        )
+    limits = ("at_least", "at_most")
+    known = [
+        f.name for f in dataclasses.fields(checks) if any(hasattr(getattr(checks, f.name), n) for n in limits)
+    ]
+    for name in getattr(task, "thresholds", {}):
+        if name not in known:
+            raise ConfigError(
+                f"env.thresholds.{name} is no check with a threshold{_did_you_mean(name, known)}"
+            )
+
+
 def _check_together(built: Components) -> None:
     """What no component can see alone."""
+    _check_task(built.env, built.verification.checks)
+    gamma = getattr(built.reward, "gamma", built.algorithm.gamma)
+    if gamma != built.algorithm.gamma:
+        raise ConfigError(
+            f"reward.gamma={gamma:g} must be algorithm.gamma={built.algorithm.gamma:g}, or shaping changes what is best"
+        )
     built.method.judged_by(built.vlm)  # refuses a VLM that cannot judge
     if built.stage not in ("train", "status") and built.method.needs != "program":
         raise ConfigError(f"stage={built.stage} is about a program, and method={built.method.name} has none")

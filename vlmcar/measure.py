@@ -52,7 +52,8 @@ def read_truths(task: str) -> dict[str, str]:
             f"{path} is missing: it names the ground truth of each sub-task, as `sub_task: predicate`"
         )
     truths = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(truths, dict)
+    if not isinstance(truths, dict):
+        raise VlmcarError(f"{path} must hold lines of the form `sub_task: predicate`")
     return {str(name): str(expression) for name, expression in truths.items()}
 
 

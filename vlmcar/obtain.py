@@ -211,10 +211,15 @@ def _make_subtasks(
 def _load_subtasks(folder: Path) -> StoredSubTasks | None:
     try:
         entry = json.loads((folder / SUBTASKS).read_text(encoding="utf-8"))
+        subtasks = tuple(SubTask(**row) for row in entry.pop("subtasks"))
+        return StoredSubTasks(**{**entry, "subtasks": subtasks, "folder": folder})
     except FileNotFoundError:
         return None
-    subtasks = tuple(SubTask(**row) for row in entry.pop("subtasks"))
-    return StoredSubTasks(**{**entry, "subtasks": subtasks, "folder": folder})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise VlmcarError(
+            f"{folder / SUBTASKS} cannot be read ({type(error).__name__}: {error}); remove it to ask for the "
+            "sub-tasks again"
+        ) from None
 
 
 def _start_asking(built: Components, images: tuple[Frame, Frame], folder: Path) -> CountedVLM:

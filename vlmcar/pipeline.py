@@ -15,6 +15,7 @@ from vlmcar.generation.budget import GenerationFailed
 from vlmcar.learn import learn, learned_before
 from vlmcar.measure import measure_agreement
 from vlmcar.obtain import StoredSubTasks, obtain_program, obtain_subtasks, say_spent, verify_again
+from vlmcar.outside import explained_errors
 from vlmcar.policy_audit import PICTURE, audit_policy, draw
 from vlmcar.program.errors import ProgramError, ProgramImpure
 from vlmcar.record.console import Console
@@ -28,6 +29,7 @@ from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.ledger import Ledger
 
 
+@explained_errors()
 def run(cfg: DictConfig, bar: bool | None = None) -> None:
     """Everything that one command line asks for.
 
@@ -53,6 +55,7 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
     elif built.stage == "agreement":
         measure_agreement(built, console)
     else:
+        built.training.check_device()
         folder = RunFolder(run_path(built))
         with folder.lock():
             train_and_record(cfg, built, folder, console)
@@ -268,5 +271,8 @@ def _check_writable(results: Path) -> None:
         results.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=results):
             pass
-    except OSError as error:
-        raise ConfigError(f"results={results} cannot be written: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"results={str(results)!r} cannot be written ({reason}): give a folder that can, as results=<folder>"
+        ) from None

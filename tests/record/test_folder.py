@@ -76,14 +76,40 @@ def test_a_run_with_other_settings_is_refused_unless_told(folder: RunFolder) -> 
 def test_a_broken_manifest_or_checkpoint_is_not_trusted(folder: RunFolder) -> None:
     (folder.path / CHECKPOINT).write_text("half a zip")
     assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "new"
+    folder.save_checkpoint(Model(200))
     (folder.path / MANIFEST).write_text("[]")
-    assert folder.claim("other", {"a.b": 2}, overwrite=False) == "new"
+    with pytest.raises(OtherConfig, match=r"manifest.json cannot be read.*overwrite=true"):
+        folder.claim("abc", {"a.b": 1}, overwrite=False)
+    assert folder.checkpoint_steps() == 200  # hours may lie there
+    assert folder.claim("abc", {"a.b": 1}, overwrite=True) == "new"
+
+
+def test_a_broken_result_is_not_a_complete_run(folder: RunFolder) -> None:
+    folder.save_checkpoint(Model(200))
+    (folder.path / RESULT).write_text('{"final_succ')
+    assert folder.state("abc") == "resume"
+
+
+@pytest.mark.parametrize("text", ["", "steps,succ"])
+def test_a_csv_without_even_a_header_begins_again(folder: RunFolder, text: str) -> None:
+    folder.append(EVAL, {"steps": 0, "success_rate": 0.5})
+    (folder.path / TRAIN).write_text(text)
+    folder.rewind(200)
+    assert not (folder.path / TRAIN).exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "steps,success_rate\n", "steps,success_rate\n100,0.5\n"])
+def test_a_curve_without_its_beginning_is_not_gone_on_with(folder: RunFolder, text: str | None) -> None:
+    if text is not None:
+        (folder.path / EVAL).write_text(text)
+    with pytest.raises(VlmcarError, match=r"eval.csv has lost its first rows.*remove .*checkpoint.zip"):
+        folder.rewind(200)
 
 
 def test_a_result_without_manifest_is_not_thrown_away(folder: RunFolder) -> None:
     folder.write_json(RESULT, {"final_success": 1.0})
     (folder.path / MANIFEST).unlink()
-    with pytest.raises(OtherConfig, match="without a manifest"):
+    with pytest.raises(OtherConfig, match="manifest.json is missing beside a result"):
         folder.claim("abc", {"a.b": 1}, overwrite=False)
     assert (folder.path / RESULT).exists()
 

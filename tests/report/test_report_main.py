@@ -191,6 +191,7 @@ def test_one_seed_of_one_method_says_so(run, report):
 
 
 def test_nothing_to_report(report, tmp_path, capsys):
+    (tmp_path / "results").mkdir()
     text = report()
     for said in (text, capsys.readouterr().out):
         assert "`make run` or `python run.py -m env=minigrid seed=0,1,2`" in said

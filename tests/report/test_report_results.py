@@ -326,3 +326,23 @@ def test_only_the_folders_asked_for_are_read(run, tmp_path):
     read = read_runs(tmp_path / "results", only=[wanted])
     assert read.runs["seed"].tolist() == [0]
     assert read.problems == ()
+
+
+def test_a_finished_run_without_its_last_evaluation_is_left_out(run, results):
+    run()
+    eval_csv = run(seed=1) / "eval.csv"
+    eval_csv.write_text("".join(eval_csv.read_text().splitlines(keepends=True)[:-1]))
+    assert only_problem(results).reason == "has lost its last evaluation although the run is finished"
+
+
+@pytest.mark.parametrize("lines", [1, 4, 6])
+def test_evaluations_that_were_cut_between_two_lines_are_refused(run, results, tmp_path, lines):
+    for seed in range(2):
+        run(seed=seed)
+    run(seed=2, finished=False, success=(0.0,))
+    write_csv(read_runs(results), tmp_path)
+    assert len(read_csv(tmp_path).evaluations) == 7  # an unfinished run may end anywhere
+    path = tmp_path / "evaluations.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+    with pytest.raises(VlmcarError, match=r"lacks the last evaluations of \d finished runs.*it was cut"):
+        read_csv(tmp_path)

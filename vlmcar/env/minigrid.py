@@ -15,6 +15,9 @@ from vlmcar.types import ConfigError, Frame, Moves, Trajectory, VlmcarError
 
 _LEVELS_SEEN = 8
 """So many show whether an environment draws colours."""
+_MOST_PIXELS = 256
+"""Of a tile: a frame of a large grid has hundreds of them."""
+_LEVELS = 2**31
 
 
 @dataclass
@@ -42,10 +45,12 @@ class MiniGrid:
     moves = Moves(idle=6, back_and_forth=(0, 1), interactions=frozenset((3, 4, 5)))  # of `minigrid`'s Actions
 
     def __post_init__(self) -> None:
-        if self.tile_size < 4:
-            raise ConfigError(f"env.tile_size={self.tile_size} must be at least 4 pixels")
-        if self.image_seed < 0:
-            raise ConfigError(f"env.image_seed={self.image_seed} must be 0 or more")
+        if not 4 <= self.tile_size <= _MOST_PIXELS:
+            raise ConfigError(
+                f"env.tile_size={self.tile_size} must be at least 4 and at most {_MOST_PIXELS} pixels"
+            )
+        if not 0 <= self.image_seed < _LEVELS:
+            raise ConfigError(f"env.image_seed={self.image_seed} must be 0 or more and below {_LEVELS}")
 
     @property
     def id(self) -> str:
@@ -163,12 +168,16 @@ class MiniGrid:
     def _make_simulator(self) -> Any:
         """An unwrapped environment that makes no observations, which are most of a step's time."""
         import gymnasium
-        import minigrid  # noqa: F401  (registers the environments)
+        from minigrid.minigrid_env import MiniGridEnv  # registers the environments, too
 
         try:
             env: Any = gymnasium.make(self.env_id).unwrapped
         except gymnasium.error.Error as error:
             raise VlmcarError(f"env.env_id={self.env_id}: {error}") from None
+        if not issubclass(type(env), MiniGridEnv):
+            raise VlmcarError(
+                f"env.env_id={self.env_id} is no MiniGrid environment, such as MiniGrid-Unlock-v0"
+            )
         env.gen_obs = _nothing
         return env
 

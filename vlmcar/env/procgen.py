@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from vlmcar.types import ConfigError, Frame, Moves, Trajectory, VlmcarError
 
-_MODES = ("easy", "hard", "extreme", "memory")
+_MODES = {
+    "heist": ("easy", "hard", "memory"),
+    "leaper": ("easy", "hard", "extreme"),
+    "maze": ("easy", "hard", "memory"),
+    "miner": ("easy", "hard", "memory"),
+}
+"""Of each game: the library ends the process, without a word on the error stream, for another."""
 _NEXT_CANDIDATE = 100_003  # above the seeds that any set of levels uses, so that no two share a level
 _MOST_CANDIDATES = 50
 _LEVELS = 2**31 - 1
@@ -69,9 +75,10 @@ class Procgen:
 
         if self.name not in GAMES:
             raise ConfigError(f"env.name={self.name} is none of {', '.join(GAMES)}")
-        if self.distribution_mode not in _MODES:
+        if self.distribution_mode not in _MODES[self.name]:
             raise ConfigError(
-                f"env.distribution_mode={self.distribution_mode} is none of {', '.join(_MODES)}"
+                f"env.distribution_mode={self.distribution_mode} is none of {self.name}'s: "
+                f"{', '.join(_MODES[self.name])}"
             )
         limit = GAMES[self.name].time_limit
         if not 1 <= self.max_steps <= limit:

@@ -95,7 +95,9 @@ class Asker:
             except UnreadableReply as problem:
                 if attempt == self.attempts:
                     raise GenerationFailed(
-                        f"after {attempt} replies the VLM's answer could still not be used: {problem}"
+                        f"after {attempt} replies the VLM's answer could still not be used: {problem} "
+                        "Try another vlm.model, or a higher generation.readable_attempts; kept answers are given "
+                        "again, unless vlm.cache=false"
                     ) from None
                 self.say(f"reply {attempt} of at most {self.attempts} could not be used: {problem}")
                 self.budget.check()

@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check_here()
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = _parser().parse_args(arguments[:end])
-    print(f"Looking at the runs of {', '.join(options.figures)}", file=sys.stderr, flush=True)
     _check(arguments[end + 1 :])
+    print(f"Looking at the runs of {', '.join(options.figures)}", file=sys.stderr, flush=True)
     planned = figures(options.figures, arguments[end + 1 :])
     failed = []
     if not options.draw:

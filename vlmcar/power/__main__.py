@@ -20,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from vlmcar.cli import one_line_errors
 from vlmcar.config import Components, build
 from vlmcar.power.corpus import TASKS, Entry, corpus
 from vlmcar.power.figure import draw
@@ -51,7 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--redraw", action="store_true", help="only write the table of what was measured before"
     )
     chosen = parser.parse_args(arguments)
-    chosen.out.mkdir(parents=True, exist_ok=True)
     file = chosen.out / "programs.csv"
     if not chosen.redraw:
         _measure_all(chosen.env, chosen.share, chosen.results, file)
@@ -72,6 +72,7 @@ def _measure_all(envs: Sequence[str], share: float, results: str, file: Path) ->
         for entry in _entries(env, results, round(TASKS.get(env, _MUTANTS) * share))
         if (entry.task, entry.program.hash) not in done
     ]
+    file.parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(PROCESSES) as pool, file.open("a", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, COLUMNS)
         if not rows:
@@ -143,4 +144,5 @@ def _measure(env: str, name: str, results: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         program = read_program(chosen.file)
         checked = check(program, sandbox, *read_frames(chosen.initial, frames), chosen.repeat)
     except ProgramScreened as error:
-        print("\n".join([f"{chosen.file} was screened out, and not run:", *error.problems]), file=sys.stderr)
+        print(f"{chosen.file} was screened out, and not run: {'; '.join(error.problems)}", file=sys.stderr)
         return 1
     except ProgramError as error:
         where = f"{frames[error.index]}: " if error.index is not None else ""

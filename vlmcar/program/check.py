@@ -58,7 +58,8 @@ def read_program(path: Path) -> Program:
     functions = [node for node in body if isinstance(node, ast.FunctionDef) and _is_subtask(node)]
     if not functions:
         raise VlmcarError(
-            f"{path} has no function with the parameters (initial, frame). A program looks like\n\n{EXAMPLE}"
+            f"{path} has no function with the parameters (initial, frame), such as def reach_the_goal(initial, frame): "
+            "python -m vlmcar.program check --help shows a program"
         )
     subtasks = [
         SubTask(node.name, (ast.get_docstring(node) or node.name).splitlines()[0]) for node in functions

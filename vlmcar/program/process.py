@@ -109,7 +109,12 @@ class Process:
                 response = self.receive(Asked(self._hello, Clock(self.pid, limit)))
             except (ProgramCrashed, ProgramTimedOut) as error:  # nothing of a program has run yet
                 self.close()
-                raise VlmcarError(f"the sandbox could not start: {error.detail}") from error
+                hint = (
+                    "; a busy machine needs a higher sandbox.startup_seconds"
+                    if error.kind == "timed_out"
+                    else ""
+                )
+                raise VlmcarError(f"the sandbox could not start: {error.detail}{hint}") from error
             if response.status != protocol.READY:
                 self.close()
                 raise VlmcarError(f"the sandbox could not start: {response.text}")

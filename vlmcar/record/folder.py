@@ -67,12 +67,12 @@ class RunFolder:
 
         Returns:
             ``new``, ``resume`` (a checkpoint is there), ``trained`` (its training is over), ``complete``, or ``other``:
-            a run made with other settings, or a result without a manifest.
+            a run made with other settings, or one whose manifest is broken, or gone beside a result.
         """
         manifest = self.read_json(MANIFEST)
-        finished = (self.path / RESULT).is_file()
-        if manifest is None:
-            return "other" if finished else "new"
+        finished = self.read_json(RESULT) is not None
+        if manifest is None:  # a broken one may have belonged to a long run
+            return "other" if finished or (self.path / MANIFEST).exists() else "new"
         if manifest.get("config_hash") != config_hash:
             return "other"
         if finished:
@@ -85,7 +85,11 @@ class RunFolder:
         """Why a run with these settings cannot have this folder."""
         manifest = self.read_json(MANIFEST)
         if manifest is None:
-            return f"{self.path} has a result without a manifest; add overwrite=true to replace it"
+            state = "cannot be read" if (self.path / MANIFEST).exists() else "is missing beside a result"
+            return (
+                f"{self.path / MANIFEST} {state}, so nobody knows which run this was; add overwrite=true to replace "
+                "it, or label=<name> for a run beside it"
+            )
         differ = _differences(manifest.get("settings", {}), settings)
         return (
             f"{self.path} holds a run made with other settings ({differ}); add label=<name> for a variant "
@@ -185,7 +189,16 @@ class RunFolder:
             return None
 
     def rewind(self, steps: int) -> None:
-        """Drop csv rows that came after ``steps``."""
+        """Drop csv rows that came after ``steps``.
+
+        Raises:
+            VlmcarError: the first evaluation is gone: what is computed from the curve would be wrong.
+        """
+        if self._first_evaluated() != 0:
+            raise VlmcarError(
+                f"{self.path / EVAL} has lost its first rows: put it back, or remove {self.path / CHECKPOINT} to train "
+                "anew"
+            )
         for name in (TRAIN, EVAL):
             path = self.path / name
             if not path.exists():
@@ -202,6 +215,14 @@ class RunFolder:
             temporary = self.path / f"{name}.partial"
             temporary.write_bytes(b"".join([lines[0], *kept]))
             os.replace(temporary, path)
+
+    def _first_evaluated(self) -> int | None:
+        """Steps of the first row; a training evaluates before it learns."""
+        if not (self.path / EVAL).exists():
+            return None
+        with (self.path / EVAL).open(newline="", encoding="utf-8") as file:
+            first = next(csv.DictReader(file), {}).get("steps")
+        return int(first) if first and first.isdigit() else None
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:
         """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""

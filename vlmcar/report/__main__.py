@@ -16,22 +16,30 @@ from vlmcar.types import VlmcarError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Makes the report and returns the exit status: 0, or 1 when the given csv files cannot be read."""
+    """Makes the report and returns the exit status: 0, or 1 when what is given cannot be read, or
+    the report not be written."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:
+        if not options.from_csv and not options.results.is_dir():
+            raise VlmcarError(f"--results {options.results} is no folder: give the one that results= named")
         results = read_csv(options.from_csv) if options.from_csv else read_runs(options.results)
         if options.from_csv:
             agreement = read_agreement_csv(options.from_csv)
         else:
             agreement, problems = read_agreement(options.results)
             results = replace(results, problems=(*results.problems, *problems))
+        command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
+        root = None if options.from_csv else runs_root(options.results)
+        print(write_report(results, agreement, root, command, options.out))
     except VlmcarError as error:
-        print(error, file=sys.stderr)
+        print(f"vlmcar: {error}", file=sys.stderr)
         return 1
-    command = shlex.join(["python", "-m", "vlmcar.report", *arguments])
-    root = None if options.from_csv else runs_root(options.results)
-    print(write_report(results, agreement, root, command, options.out))
+    except OSError as error:
+        print(
+            f"vlmcar: {error.filename or options.out}: {error.strerror or error} (see --out)", file=sys.stderr
+        )
+        return 1
     return 0
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 
 from vlmcar.report.audit import COLUMNS as AUDIT_COLUMNS
 from vlmcar.report.audit import audit_columns
+from vlmcar.report.cut import refuse_cut
 from vlmcar.report.ledger import COLUMNS, ledger_rows
 from vlmcar.report.ledger import FILE as LEDGER
 from vlmcar.types import VlmcarError
@@ -196,6 +197,7 @@ def read_csv(folder: Path) -> Results:
     path = folder / LEDGER
     ledger = _read_frame(path, LEDGER_COLUMNS) if path.is_file() else _frame([], LEDGER_COLUMNS)
     results = _results(runs, evaluations, ledger, [])
+    refuse_cut(results.runs, results.evaluations, IDENTITY, folder / "evaluations.csv")
     return replace(results, csv_folder=folder.as_posix())
 
 
@@ -260,6 +262,8 @@ def _read_run(folder: Path, root: Path) -> tuple[dict[str, Any], pd.DataFrame, l
     evaluations = _read_evaluations(path) if path.exists() else _frame([], NUMBER_COLUMNS)
     if run["finished"] and evaluations.empty:
         raise Unreadable(path, "holds no evaluation although the run is finished")
+    if run["finished"] and evaluations["steps"].iloc[-1] < run["steps"]:
+        raise Unreadable(path, "has lost its last evaluation although the run is finished")
     identity = {name: run[name] for name in IDENTITY}
     return run, evaluations, [identity | row for row in spent]
 
@@ -344,6 +348,8 @@ def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     """A csv with exactly these dtypes; only number columns have missing values, so ``none`` stays a word."""
     numbers = {name: [""] for name, dtype in columns.items() if dtype == "float64"}
     try:
+        if not path.read_bytes().endswith(b"\n"):  # "0.97" may be the beginning of "0.9712"
+            raise ValueError("it ends in the middle of a line")
         frame = pd.read_csv(
             path, dtype=dict(columns), keep_default_na=False, na_values=numbers, float_precision="round_trip"
         )

@@ -24,8 +24,10 @@ class Bonus:
     needs_initial_progress = False
 
     def __post_init__(self) -> None:
-        if self.weights is not None and (not self.weights or min(self.weights) < 0):
-            raise ConfigError(f"reward.weights={self.weights} must be one number >= 0 per sub-task, or null")
+        if self.weights is not None and (not self.weights or min(self.weights) < 0 or not any(self.weights)):
+            raise ConfigError(
+                f"reward.weights={self.weights} must be one number >= 0 per sub-task, not all 0, or null"
+            )
 
     def start(self, num_envs: int, num_subtasks: int) -> PaidOnce:  # noqa: ARG002
         """The reward of ``num_envs`` parallel episodes.
@@ -35,7 +37,10 @@ class Bonus:
         """
         weights = self.weights or [1.0 / num_subtasks] * num_subtasks
         if len(weights) != num_subtasks:
-            raise ConfigError(f"reward.weights has {len(weights)} numbers for {num_subtasks} sub-tasks")
+            raise ConfigError(
+                f"reward.weights has {len(weights)} numbers for {num_subtasks} sub-tasks: give one for each, in their "
+                "order, or null"
+            )
         return PaidOnce(np.asarray(weights, dtype=np.float32))
 
 

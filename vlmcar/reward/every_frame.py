@@ -25,8 +25,10 @@ class EveryFrame:
     needs_initial_progress = False
 
     def __post_init__(self) -> None:
-        if self.weights is not None and (not self.weights or min(self.weights) < 0):
-            raise ConfigError(f"reward.weights={self.weights} must be one number >= 0 per sub-task, or null")
+        if self.weights is not None and (not self.weights or min(self.weights) < 0 or not any(self.weights)):
+            raise ConfigError(
+                f"reward.weights={self.weights} must be one number >= 0 per sub-task, not all 0, or null"
+            )
 
     def start(self, num_envs: int, num_subtasks: int) -> PaidAgain:  # noqa: ARG002
         """The reward of ``num_envs`` parallel episodes.
@@ -36,7 +38,10 @@ class EveryFrame:
         """
         weights = self.weights or [1.0 / num_subtasks] * num_subtasks
         if len(weights) != num_subtasks:
-            raise ConfigError(f"reward.weights has {len(weights)} numbers for {num_subtasks} sub-tasks")
+            raise ConfigError(
+                f"reward.weights has {len(weights)} numbers for {num_subtasks} sub-tasks: give one for each, in their "
+                "order, or null"
+            )
         return PaidAgain(np.asarray(weights, dtype=np.float32))
 
 

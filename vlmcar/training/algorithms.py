@@ -6,10 +6,12 @@ An algorithm is a dataclass of its settings and a ``model`` method; a new one ne
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
-from vlmcar.types import ConfigError
+from vlmcar.types import ConfigError, VlmcarError
 
 
 @dataclass
@@ -81,8 +83,24 @@ class _Algorithm:
             venv: the rewarded vector environment; ``None`` to play only.
             device: of PyTorch.
             anew: new episodes begin; otherwise ``venv`` is where the model left it.
+
+        Raises:
+            VlmcarError: the file is not what ``model.save`` writes.
         """
-        return self.sb3_class().load(path, env=venv, device=device, force_reset=anew)
+        try:
+            return self.sb3_class().load(path, env=venv, device=device, force_reset=anew)
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+            EOFError,
+            pickle.UnpicklingError,
+            BadZipFile,
+        ) as error:
+            raise VlmcarError(
+                f"{path} cannot be read ({str(error).splitlines()[0]}): put it back, or remove it to train anew"
+            ) from error
 
     def defer(self, model: Any, venv: Any) -> None:
         """Let rewards come late, where the model learns from them only later. Here it does at every step.
@@ -111,6 +129,13 @@ class _OnPolicy(_Algorithm):
         super().__post_init__()
         if self.n_steps < 1:
             raise ConfigError(f"algorithm.n_steps={self.n_steps} must be at least 1")
+        for name in ("ent_coef", "vf_coef"):  # below 0 they reward what they shall hold down
+            if getattr(self, name) < 0:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be 0 or more")
+        if self.max_grad_norm <= 0:
+            raise ConfigError(
+                f"algorithm.max_grad_norm={self.max_grad_norm} must be above 0, or nothing is learned"
+            )
         if not 0 <= self.gae_lambda <= 1:
             raise ConfigError(f"algorithm.gae_lambda={self.gae_lambda} must be from 0 to 1")
 
@@ -178,6 +203,11 @@ class DQN(_Algorithm):
         for name in ("batch_size", "train_freq", "gradient_steps", "target_update_interval"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        if self.learning_starts < 0:
+            raise ConfigError(f"algorithm.learning_starts={self.learning_starts} must be 0 or more steps")
+        for name in ("exploration_fraction", "exploration_final_eps"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be a fraction from 0 to 1")
 
     @property
     def steps_per_update(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from vlmcar import stopping
+from vlmcar.training.diverged import refuse_diverged
 from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.training.state import Checkpoint
 from vlmcar.training.train import Recorder, Training
@@ -100,6 +101,7 @@ class Bookkeeper(BaseCallback):
 
     def evaluate(self, episodes: int) -> Evaluations:
         """Evaluate now, and write the row."""
+        refuse_diverged(self.model)
         started = time.perf_counter()
         result = self.evaluator(self.model, episodes)
         trained = self.evaluator.on_training_levels(self.model, episodes)

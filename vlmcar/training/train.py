@@ -11,6 +11,9 @@ from vlmcar import stopping
 from vlmcar.training.evaluate import Evaluations, Evaluator
 from vlmcar.types import ConfigError, VlmcarError
 
+MOST_THREADS = 256
+MOST_LEVELS = 2**31
+
 
 class Recorder(Protocol):
     """Where rows, checkpoints and progress go; ``vlmcar.record.recorder.RunRecorder``."""
@@ -44,6 +47,28 @@ class Training:
             least = 0 if name == "eval_seed" else 1
             if value < least:
                 raise ConfigError(f"training.{name}={value} must be at least {least}")
+
+        if self.torch_threads > MOST_THREADS:  # a million crash the process without a word
+            raise ConfigError(f"training.torch_threads={self.torch_threads} must be at most {MOST_THREADS}")
+        if self.eval_seed + self.most_episodes > MOST_LEVELS:
+            raise ConfigError(
+                f"training.eval_seed={self.eval_seed} reaches beyond {MOST_LEVELS}, the last level"
+            )
+
+    def check_device(self) -> None:
+        """Before the run leaves a file.
+
+        Raises:
+            VlmcarError: there is no such device here.
+        """
+        if self.device == "cpu":
+            return
+        import torch
+
+        if not torch.cuda.is_available():
+            raise VlmcarError(
+                f"training.device={self.device}, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
+            )
 
     @property
     def most_episodes(self) -> int:
@@ -90,12 +115,9 @@ def train(
     import torch
 
     from vlmcar.training.bookkeeper import Bookkeeper
+    from vlmcar.training.diverged import divergence_explained
     from vlmcar.training.state import read, restore
 
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise VlmcarError(
-            "training.device=cuda, but PyTorch sees no GPU here; training.device=cpu runs anywhere"
-        )
     torch.set_num_threads(settings.torch_threads)
     state = read(checkpoint) if checkpoint else None
     if checkpoint:
@@ -108,7 +130,7 @@ def train(
     if state:
         restore(state, model, venv, bookkeeper)
     started, first_step = time.perf_counter(), model.num_timesteps
-    with stopping.polled():
+    with stopping.polled(), divergence_explained(model):
         model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
     seconds = time.perf_counter() - started
     learning = seconds - bookkeeper.evaluation_seconds

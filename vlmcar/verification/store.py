@@ -115,9 +115,15 @@ class ProgramStore:
     @staticmethod
     def copy(stored: StoredProgram, run_folder: Path) -> None:
         """Put the program, its verdict and its conversation beside the run that uses it."""
-        for name in ("program.py", "verdict.json", "conversation.jsonl"):
-            shutil.copyfile(stored.folder / name, run_folder / name)
-        shutil.copytree(stored.folder / "images", run_folder / "images", dirs_exist_ok=True)
+        try:
+            for name in ("program.py", "verdict.json", "conversation.jsonl"):
+                shutil.copyfile(stored.folder / name, run_folder / name)
+            shutil.copytree(stored.folder / "images", run_folder / "images", dirs_exist_ok=True)
+        except FileNotFoundError as error:
+            raise VlmcarError(
+                f"{error.filename} is missing from the accepted program's folder: put it back, or remove "
+                f"{stored.folder} to have the program made again"
+            ) from None
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -137,12 +143,22 @@ def load(folder: str | Path) -> StoredProgram:
         entry = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
         source = (folder / "program.py").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise VlmcarError(f"{folder} holds no accepted program: {error}") from None
+        raise VlmcarError(
+            f"{folder} holds no accepted program that can be read: {error}; {_again(folder)}"
+        ) from None
+    try:
+        return _stored(folder, entry, source)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise VlmcarError(
+            f"{folder / 'verdict.json'} is not as it was written ({type(error).__name__}: {error}); {_again(folder)}"
+        ) from None
+
+
+def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgram:
     program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source)
     if program.hash != entry["program_hash"]:
         raise VlmcarError(
-            f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); remove "
-            f"{folder} to have it made again"
+            f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); {_again(folder)}"
         )
     checks = tuple(Check(**row) for row in entry["checks"])
     return StoredProgram(
@@ -154,3 +170,7 @@ def load(folder: str | Path) -> StoredProgram:
         folder,
         entry.get("vlm_ledger", {}),
     )
+
+
+def _again(folder: Path) -> str:
+    return f"remove {folder} to have it made again"

@@ -139,7 +139,7 @@ def read_png(path: Path) -> Frame:
     Raises:
         ValueError: it is missing, or no picture.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None  # OpenCV would warn
     if image is None:
         raise ValueError(f"{path} is missing or no image")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

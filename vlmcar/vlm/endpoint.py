@@ -23,8 +23,18 @@ HINTS = {
     (403,): "check what the key in {key} may do",
     (404, 405): "check vlm.model and vlm.base_url, which often ends in /v1",
     (413,): "the pictures are too large for it",
+    (500, 502, 503, 504): "its log says why; the same command tries again",
     (429,): "wait, or lower vlm.parallel; a used-up quota reads the same",
 }
+
+
+UNREACHABLE = {
+    "SSL": "https:// speaks to a server with a certificate that is known here; many local ones want http://",
+    "refused": "is the server running, and is this its port? See vlm.base_url",
+    "[Errno -": "is the host's name right, and is there a network? See vlm.base_url",
+    "": "check vlm.base_url, and that the server is running",
+}
+"""What to do, by words of the cause; the last one for all others."""
 
 
 class TooLarge(Exception):
@@ -117,7 +127,10 @@ class Endpoint:
     def nonsense(self, what: str, came: Any) -> NoReply:
         """The error for an answer that was understood as JSON, but is not what was asked for."""
         error = _said(came) if isinstance(came, dict) and "error" in came else json.dumps(came)
-        return NoReply(f"{self.url} answered without {what}: {self.clean(error, 100)}")
+        return NoReply(
+            f"{self.url} answered without {what}: {self.clean(error, 100)} (is this a chat endpoint for pictures, and "
+            "vlm.model one of its models?)"
+        )
 
     def _object(self, response: Any) -> dict[str, Any]:
         try:
@@ -128,7 +141,7 @@ class Endpoint:
             kind = self.clean(response.headers.get("content-type", "no content type"), 50)
             raise NoReply(
                 f"{self.url} answered HTTP {response.status_code} with {kind}, which holds no JSON object: "
-                f"{self.clean(response.text, 100) or 'an empty body'}"
+                f"{self.clean(response.text, 100) or 'an empty body'} (check vlm.base_url, which often ends in /v1)"
             )
         return data
 
@@ -138,16 +151,21 @@ class Endpoint:
 
         if isinstance(error, openai.APIStatusError):
             hint = next((hint for statuses, hint in HINTS.items() if error.status_code in statuses), "")
-            hint = hint and f" ({hint.format(key=self.api_key_env or 'vlm.api_key_env, which is null')})"
+            key = self.api_key_env or "the variable that vlm.api_key_env names: it is null"
+            hint = hint and f" ({hint.format(key=key)})"
             said = self.clean(_said(error.response.text)) or "an empty body"
             times = _times(_requests(error.request))
             return f"{self.url} answered HTTP {error.status_code}{times}: {said}{hint}"
         if isinstance(error, openai.APITimeoutError):
             times = _times(_requests(error.request))
-            return f"{self.url} gave no answer within vlm.timeout_seconds={self.timeout_seconds:g}{times}"
+            return (
+                f"{self.url} gave no answer within vlm.timeout_seconds={self.timeout_seconds:g}{times}: see what the "
+                "server does, or raise it"
+            )
         if isinstance(error, openai.APIConnectionError):
             cause = self.clean(str(error.__cause__ or error)) or type(error.__cause__).__name__
-            return f"{self.url} cannot be reached{_times(_requests(error.request))}: {cause}"
+            hint = next((hint for words, hint in UNREACHABLE.items() if words in cause), UNREACHABLE[""])
+            return f"{self.url} cannot be reached{_times(_requests(error.request))}: {cause} ({hint})"
         return f"{self.url}: {self.clean(str(error))}"
 
 

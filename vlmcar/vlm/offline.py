@@ -45,7 +45,7 @@ class Offline:
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
         """The recordings that show these images, by content."""
         names = [f"{image_digest(image)}.png" for image in images]
-        texts = [(folder / FILE).read_text(encoding="utf-8") for folder in self._folders]
+        texts = [(folder / FILE).read_text(encoding="utf-8", errors="replace") for folder in self._folders]
         fitting = [text for text in texts if all(name in text for name in names)]
         return {"vlm": self.name, "recordings": hashlib.sha256("".join(fitting).encode()).hexdigest()[:12]}
 

@@ -223,7 +223,9 @@ class OpenAI:
         text = without_thoughts(text)
         if refusal or reason == "content_filter":
             said = self._endpoint.clean(str(refusal or text)) or "without a word"
-            return text, Refused(f"{self.model} at {self._endpoint.url} refused to answer: {said}")
+            return text, Refused(
+                f"{self.model} at {self._endpoint.url} refused to answer: {said} (try another vlm.model)"
+            )
         if reason == "length":
             return text, Truncated(
                 f"the reply of {self.model} was cut at vlm.max_tokens={self.max_tokens}, thinking included: raise it"

@@ -189,6 +189,8 @@ def main() -> None:
         folder = save_tiny_vlm(given.folder, given.seed, given.size, given.device)
     except VlmcarError as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        parser.exit(1, f"{given.folder} cannot be written ({error.strerror or error}): give another folder\n")
     print(
         f"{folder}: a VLM with random weights, whose answers are noise. Try it with vlm=transformers "
         f"vlm.model={folder} vlm.min_answer_mass=0 (it hardly ever says yes or no)"
