@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,19 @@ def test_without_the_environments_it_goes_on_with_new_episodes(
         if name == "dqn":  # its replay buffer is filled again before the first update
             assert rest[1].model.learning_starts == 512 + 128
     assert state  # the fixture puts it back
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm, _ = run(doorkey, algorithm("ppo"), tmp_path)
+    asked = count()
+    monkeypatch.setattr(time, "time_ns", lambda: 10**18 * (-1) ** next(asked))
+    monkeypatch.setattr(time, "time", lambda: 10.0**9 * (-1) ** next(asked))
+    jumping, _ = run(doorkey, algorithm("ppo"), tmp_path)
+    assert next(asked) > 0
+    np.testing.assert_equal(calm.train, jumping.train)
+    np.testing.assert_equal(calm.eval, jumping.eval)
 
 
 def test_a_checkpoint_of_other_versions_says_what_to_do(
