@@ -109,7 +109,7 @@ class Disturbed:
 
     def _kill(self, kind: str, process: subprocess.Popen[bytes]) -> bool:
         """Kill one of a kind, if there is one; and whether there was."""
-        found = [process.pid] if kind == "sweep" else _below(process.pid, _MARKS[kind])
+        found = [process.pid] if kind == "sweep" else below(process.pid, _MARKS[kind])
         if not found or process.poll() is not None:
             return False
         with suppress(ProcessLookupError):  # it has ended by itself
@@ -118,7 +118,7 @@ class Disturbed:
         return False
 
 
-def _below(pid: int, mark: str) -> list[int]:
+def below(pid: int, mark: str) -> list[int]:
     """Descendants of a process whose command has a mark in it."""
     found, left = [], [pid]
     while left:

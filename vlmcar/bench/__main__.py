@@ -12,12 +12,13 @@ from typing import Any
 from vlmcar.bench.around import reporting, starting, verification
 from vlmcar.bench.growth import environments, subtasks
 from vlmcar.bench.rendering import rendering
+from vlmcar.bench.sweeping import sweeping
 from vlmcar.bench.training import METHODS, compare, peak_memory
 from vlmcar.cli import one_line_errors
 from vlmcar.record.manifest import provenance
 from vlmcar.report.tables import markdown
 
-PARTS = ("training", "rendering", "growth", "start", "verification", "report")
+PARTS = ("training", "rendering", "growth", "start", "verification", "report", "sweep")
 
 
 def main() -> None:
@@ -66,6 +67,8 @@ def main() -> None:
         result["verification"] = [verification(env, few) for env in chosen.env]
     if "report" in chosen.parts:
         result["report"] = reporting(few)
+    if "sweep" in chosen.parts and minigrid:
+        result["sweep"] = sweeping(minigrid[0], ("sparse", "vlmcar"), few, 10 * chosen.steps)
     result["peak_memory_mb"] = peak_memory()
     out = Path(chosen.out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +172,21 @@ def _around(result: Mapping[str, Any]) -> list[str]:
     if report := result.get("report"):
         taken = f"{_spread(report['seconds'], 1)}; {report['memory_mb']:,.0f} MB"
         rows.append([f"the report on {report['runs']} runs, from csv", taken])
-    return ["**Around training**", markdown(["what", "seconds"], rows)] if rows else []
+    blocks = ["**Around training**", markdown(["what", "seconds"], rows)] if rows else []
+    return blocks + (_sweep(result["sweep"]) if result.get("sweep") else [])
+
+
+def _sweep(one: Mapping[str, Any]) -> list[str]:
+    columns = ("one_core", "all_cores")
+    rows = [
+        [name, *(_spread(measured[column]) for column in columns), _spread(measured["ratio"], 2)]
+        for name, measured in one["methods"].items()
+    ]
+    return [
+        f"**A sweep** of {2 * one['cores']} runs of {one['env']}, {one['steps']:,} steps each; a run's process had at "
+        f"most {one['memory_mb']['run']:,.0f} MB, a sandbox worker {one['memory_mb']['worker']:,.0f} MB",
+        markdown(["method", "seconds on one core", f"on {one['cores']}", "times faster"], rows),
+    ]
 
 
 def _spread(values: Mapping[str, float], digits: int = 0) -> str:
