@@ -117,13 +117,13 @@ def test_asked_twice_it_leaves_at_once(tmp_path: Path) -> None:
     assert run.checkpoint_steps() is None
 
 
-@pytest.mark.parametrize("launcher", ["local", "basic"])
+@pytest.mark.parametrize("launcher", ["joblib", "basic"])
 def test_a_sweep_that_is_told_to_stop_stops_all_its_runs(tmp_path: Path, launcher: str) -> None:
     """The signal is for the main process alone, as from a scheduler; it passes it on."""
     sweep = ["-m", "method=sparse", "seed=0,1,2", "training.steps=60000", f"hydra/launcher={launcher}"]
     runs = [folder(tmp_path / "stopped", "sparse", seed) for seed in range(3)]
     process = start(tmp_path / "stopped", *sweep)
-    first = runs[:2] if launcher == "local" else runs[:1]
+    first = runs[:2] if launcher == "joblib" else runs[:1]
     wait_for(lambda: all(steps(run) > 1000 for run in first), process)
     os.kill(process.pid, signal.SIGTERM)
     _, err = process.communicate(timeout=60)

@@ -223,7 +223,7 @@ def wait_for(there: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("launcher", ["local", "basic"])
+@pytest.mark.parametrize("launcher", ["joblib", "basic"])
 def test_complete_failed_and_new_runs_in_one_sweep(sweep: Callable[..., Real], launcher: str) -> None:
     first = sweep("seed=0,1", "hydra/launcher=basic")
     assert first.end() == 0, first.err
@@ -274,14 +274,16 @@ def test_a_run_that_is_killed_has_failed_and_the_others_go_on(sweep: Callable[..
 
 @pytest.mark.parametrize(
     ("launcher", "number", "group"),
-    [("local", signal.SIGINT, True), ("local", signal.SIGTERM, False), ("basic", signal.SIGINT, True)],
-    ids=["local-ctrl-c", "local-term", "basic-ctrl-c"],
+    [("joblib", signal.SIGINT, True), ("joblib", signal.SIGTERM, False), ("basic", signal.SIGINT, True)],
+    ids=["joblib-ctrl-c", "joblib-term", "basic-ctrl-c"],
 )
 def test_a_stopped_sweep_stops_its_runs_begins_no_other_and_says_so(
     sweep: Callable[..., Real], launcher: str, number: signal.Signals, group: bool
 ) -> None:
     stopped = sweep("training.steps=400000", "seed=0,1,2", f"hydra/launcher={launcher}")
-    wait_for((stopped.run_folder(0) / "checkpoint.zip").exists)
+    wait_for(
+        lambda: stopped.process.poll() is not None or (stopped.run_folder(0) / "checkpoint.zip").exists()
+    )
     run = stopped.process_of(0)
     if group:  # as a terminal's Ctrl-C does
         os.killpg(stopped.process.pid, number)
