@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from vlmcar.cli import one_line_errors
+from vlmcar.cli import environment, one_line_errors
 from vlmcar.record.folder import EVAL, RESULT, TRAIN, RunFolder
 from vlmcar.record.manifest import provenance
 from vlmcar.report.tables import markdown
@@ -91,7 +91,8 @@ class Disturbed:
         with self.log.open("ab") as log:
             log.write(f"\n--- begun for time {self.begun}\n".encode())
             log.flush()
-            return subprocess.Popen([sys.executable, "run.py", *self.arguments], stdout=log, stderr=log)
+            command = [sys.executable, "run.py", *self.arguments]
+            return subprocess.Popen(command, env=environment(), stdout=log, stderr=log)
 
     def _disturb(self, process: subprocess.Popen[bytes], kills: int, deadline: float, bar: tqdm) -> bool:
         """Kill parts of it until it ends; whether enough were killed before it began."""
@@ -180,7 +181,8 @@ def main() -> int:
     print("the sweep, left alone", flush=True)
     started = time.monotonic()
     with (chosen.results / "undisturbed.log").open("wb") as log:
-        done = subprocess.run([sys.executable, "run.py", *arguments("undisturbed")], stdout=log, stderr=log)
+        command = [sys.executable, "run.py", *arguments("undisturbed")]
+        done = subprocess.run(command, env=environment(), stdout=log, stderr=log)
     if done.returncode:
         raise VlmcarError(
             f"left alone it ended with {done.returncode}: see {chosen.results / 'undisturbed.log'}"

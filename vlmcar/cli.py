@@ -54,7 +54,8 @@ def one_line_errors() -> Iterator[None]:
     _refuse_keys(sys.argv[1:])
     _refuse_dashes(sys.argv[1:])
     if _WANTS_TRACEBACKS:
-        yield
+        with stopping.listening():
+            yield
         return
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing its own way
@@ -82,6 +83,13 @@ def one_line_errors() -> Iterator[None]:
     finally:
         if before is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
+def environment() -> dict[str, str]:
+    """For a command that is started from here: it shall decide for itself how it shows errors."""
+    return {
+        name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR" or _WANTS_TRACEBACKS
+    }
 
 
 def _told(error: VlmcarError) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a training ends its update, keeps a checkpoint and leaves; asked twice, it leaves at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: a training ends its update, keeps a checkpoint and leaves; asked twice, at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from vlmcar.types import Stopped
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _asked: int | None = None
 _polled = 0
@@ -38,11 +38,15 @@ def asked() -> bool:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Take the signals; elsewhere than in a process's main thread, leave them as they are."""
+    """Take the signals; not those that are ignored, as under ``nohup``, and none in another than the main thread."""
+    global _asked
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _handle) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _handle) for number in heard}
+    if _handle not in before.values():  # the outermost: nobody has asked yet
+        _asked = None
     try:
         yield
     finally:

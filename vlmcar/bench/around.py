@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmcar.bench.training import components, spread
+from vlmcar.cli import environment
 from vlmcar.obtain import obtain_program, verify_program
 from vlmcar.record.console import Console
 from vlmcar.types import VlmcarError
@@ -63,12 +63,10 @@ def _seconds(arguments: Sequence[str], status: int, until: Callable[[], bool] | 
     Raises:
         VlmcarError: it did not end with this status, or ended before it was so.
     """
-    # ours says that this command leaves errors to `one_line_errors`
-    environment = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
     command = [sys.executable, "run.py", *arguments]
     started = time.perf_counter()
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         while until and not until() and process.poll() is None:
             time.sleep(0.01)

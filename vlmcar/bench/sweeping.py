@@ -14,6 +14,7 @@ from typing import Any
 
 from vlmcar.bench.training import components, spread
 from vlmcar.chaos import below
+from vlmcar.cli import environment
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.types import VlmcarError
@@ -54,6 +55,7 @@ def _seconds(arguments: Sequence[str], cores: Iterable[int], memory: dict[str, f
     started = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "run.py", "-m", *arguments],
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

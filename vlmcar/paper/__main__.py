@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from vlmcar.cli import one_line_errors
+from vlmcar.cli import environment, one_line_errors
 from vlmcar.paper.estimate import Speeds, plan_text
 from vlmcar.paper.page import write_pages
 from vlmcar.paper.plan import Figure, check_here, figures, names
@@ -19,8 +18,6 @@ from vlmcar.types import VlmcarError
 STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 """Exit statuses of a sweep that Ctrl-C ended."""
 SECONDS_TO_STOP = 60.0
-ENVIRONMENT = dict(os.environ)
-"""As it was given; ``one_line_errors`` changes it for this process, and a sweep shall decide for itself."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +89,7 @@ def _sweep(figure: Figure) -> int:
     Ctrl-C reaches the sweep, too, which is given the time to end.
     """
     print(f"\n{figure.name}: {shlex.join(['python', 'run.py', *figure.arguments])}", flush=True)
-    process = subprocess.Popen([sys.executable, "run.py", *figure.arguments], env=ENVIRONMENT)
+    process = subprocess.Popen([sys.executable, "run.py", *figure.arguments], env=environment())
     try:
         status = process.wait()
     except KeyboardInterrupt:

@@ -38,6 +38,8 @@ from vlmcar.sweep.outcome import (
 from vlmcar.sweep.process import one_line
 from vlmcar.types import VlmcarError
 
+PREEMPTION = (signal.SIGUSR1, signal.SIGUSR2)
+"""What a cluster sends before it takes a job's machine away."""
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -97,6 +99,7 @@ def _apart(cfg: DictConfig, sweep: Path) -> tuple[str, str]:
             stdin=subprocess.PIPE,
             pass_fds=(said,),
             process_group=0,  # Ctrl-C on the terminal is for the sweep, which then stops its runs
+            preexec_fn=_deaf,
         )
         os.close(said)
         told = _wait(process, pickle.dumps((cfg, sys.argv)), sweep)
@@ -134,11 +137,17 @@ def _wait(process: subprocess.Popen[bytes], task: bytes, sweep: Path) -> bool:
                 tell()
 
 
+def _deaf() -> None:
+    """In the run's process before its program begins: Slurm tells all processes of a job, and would end it."""
+    for number in PREEMPTION:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _passing_on(tell: Callable[[], None]) -> Iterator[None]:
     """A launcher's worker that is told to end tells its run. Handlers that somebody else has set stay.
 
-    Of a preempted job submitit's handler, for SIGUSR2, gives the job again and ends this process; it waits until the
+    Of a preempted job submitit's handler gives the job again and ends this process; it waits until the
     run has kept its checkpoint.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -147,14 +156,14 @@ def _passing_on(tell: Callable[[], None]) -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Ctrl-C reaches all processes of a terminal; the sweep's own answers it, for all.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    give_again: Any = signal.getsignal(signal.SIGUSR2)
+    give_again: dict[int, Any] = {number: signal.getsignal(number) for number in PREEMPTION}
     preempted: list[tuple[Any, ...]] = []
 
     def preempt(*how: Any) -> None:
         preempted.append(how)
         tell()
 
-    ours: dict[int, Any] = {signal.SIGUSR2: preempt} if callable(give_again) else {}
+    ours: dict[int, Any] = {number: preempt for number, handler in give_again.items() if callable(handler)}
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         ours[signal.SIGTERM] = lambda *_: tell()
     before = {number: signal.signal(number, handler) for number, handler in ours.items()}
@@ -164,4 +173,4 @@ def _passing_on(tell: Callable[[], None]) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
     if preempted:
-        give_again(*preempted[0])
+        give_again[preempted[0][0]](*preempted[0])

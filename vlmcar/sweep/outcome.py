@@ -46,7 +46,7 @@ def say_begun(sweep: Path) -> None:
     """Leave word in the sweep's folder that this process is the sweep's own."""
     sweep.mkdir(parents=True, exist_ok=True)
     temporary = sweep / f"{SWEEP}.partial"
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
+    me = {"host": _where(), "pid": os.getpid(), "began": _began(os.getpid())}
     temporary.write_text(json.dumps(me) + "\n", encoding="utf-8")
     os.replace(temporary, sweep / SWEEP)
 
@@ -57,7 +57,9 @@ def abandoned(sweep: Path) -> bool:
         who = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))
     except OSError:  # begun by other means, or at its end
         return False
-    here = who["host"] == socket.gethostname()
+    if "SLURM_JOB_ID" in os.environ:  # a cluster's jobs go on without who gave them
+        return False
+    here = who["host"] == _where()
     return here and (not _alive(who["pid"]) or _began(who["pid"]) != who["began"])
 
 
@@ -91,6 +93,14 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     if outcome.host != socket.gethostname():
         return replace(outcome, reason=f"no word from {outcome.host} yet; python run.py stage=status")
     return outcome if _alive(outcome.pid) else replace(outcome, state=FAILED, reason=DIED)
+
+
+def _where() -> str:
+    """Where a process's number means something: the machine, and the container."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 
 from omegaconf import DictConfig
 
@@ -18,7 +19,8 @@ from vlmcar.types import Stopped, VlmcarError
 
 def main() -> None:
     """Read what is to be run from standard input, run it, and say how it went into the descriptor that is named."""
-    with open(int(sys.argv[1]), "wb") as answer:
+    # A broken pipe: nobody waits any more.
+    with suppress(BrokenPipeError), open(int(sys.argv[1]), "wb") as answer:
         cfg, sys.argv = pickle.load(sys.stdin.buffer)
         threading.Thread(target=_end_with_the_sweep, daemon=True).start()
         pickle.dump(_run(cfg), answer)

@@ -21,6 +21,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from vlmcar import stopping
+from vlmcar.launchers import explain
 from vlmcar.record.plain import NOTHING, columns, duration, percent
 from vlmcar.sweep.outcome import (
     FAILED,
@@ -75,8 +77,9 @@ class Sweep:
 
     def stop(self, number: int, _frame: Any) -> None:
         """Answer Ctrl-C or SIGTERM: the first time runs may save a checkpoint, the second time all ends here."""
-        for known in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(known, _leave_at_once)
+        for known in stopping.SIGNALS:
+            if signal.getsignal(known) != signal.SIG_IGN:
+                signal.signal(known, _leave_at_once)
         self.signal = number
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / STOP).touch()
@@ -104,8 +107,9 @@ class Watch(Callback):
         choices = config.hydra.runtime.choices
         chosen = {"env": str(choices.env), "method": str(choices.method), "seed": str(config.seed)}
         sweep = Sweep(Path(config.hydra.sweep.dir), chosen, _planned(config))
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, sweep.stop)
+        for number in stopping.SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, sweep.stop)
         say_begun(sweep.folder)
         _sweeps.append(sweep)
 
@@ -127,9 +131,12 @@ def whole_sweep() -> Iterator[None]:
             raise
         status = finish(_sweeps.pop())
         if isinstance(error, Exception):
+            told = explain(error)
             said = (str(error).strip() or "no reason given").splitlines()[0]
             raise VlmcarError(
-                f"the launcher ended the sweep ({type(error).__name__}: {said}); the same command goes on with it"
+                told[0]
+                if told
+                else f"the launcher ended the sweep ({type(error).__name__}: {said}); the same command goes on with it"
             ) from error
         raise SystemExit(status) from None
     if _sweeps:
@@ -140,11 +147,12 @@ def finish(sweep: Sweep) -> int:
     """Print the table, keep it as one small file, and tell the exit status."""
     outcomes = sweep.outcomes()
     print("\n" + table(outcomes, sweep.chosen, time.monotonic() - sweep.started), flush=True)
-    if all(outcome.state != RUNNING for outcome in outcomes):
+    states = {outcome.state for outcome in outcomes}
+    # Of a sweep that was stopped, jobs that a cluster begins later shall see it.
+    if RUNNING not in states and (sweep.signal is None or NOT_BEGUN not in states):
         _keep(sweep.folder, outcomes)
     if sweep.signal is not None:
         return 128 + sweep.signal
-    states = {outcome.state for outcome in outcomes}
     if states <= set(GOOD):
         return 0
     return 128 + signal.SIGTERM if states <= {*GOOD, STOPPED} else 1
