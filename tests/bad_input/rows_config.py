@@ -37,8 +37,8 @@ ROWS = (
     row(
         "a launcher that is not installed",
         "-m hydra/launcher=kubernetes seed=0",
+        "Could not find 'hydra/launcher/kubernetes'",
         "Available options",
-        "local",
     ),
     row("a typo in a key", "training.stepz=5", "did you mean training.steps?"),
     row("a typo in a group", "trainig.steps=5", "did you mean training.steps?"),

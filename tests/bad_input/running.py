@@ -164,6 +164,7 @@ MASKS = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\[SSL.*?\.c:\d+\)", "[SSL ...]"),
     (r"\[Errno -\d\] [A-Za-z ]+(?= \()", "[Errno -N] ..."),
+    (r"(?<=options in 'hydra/launcher': ).*", "..."),  # those that are installed
     (r"\d[\d.]* PiB", "N PiB"),
     (r"(?<=could not start: no answer within )[^;]*", "N"),
     (r"\(0x[0-9a-f]+\)|at 0x[0-9a-f]+", "at N"),

@@ -253,3 +253,16 @@ def test_a_checkpoint_of_other_versions_says_what_to_do(
             archive.writestr(name, content)
     with pytest.raises(VlmcarError, match=r"other versions.*DoorKeyEnw.*delete .* to begin again"):
         run(doorkey, algorithm("ppo"), tmp_path, checkpoint=path)
+
+
+def test_a_checkpoint_with_other_bytes_anywhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.zip"
+    state = {"drawn": np.random.default_rng(0).integers(0, 9, 500), "names": [f"abc{n}" for n in range(200)]}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(ENTRY, pickle.dumps(state))
+    good = path.read_bytes()
+    assert read(path)["names"] == state["names"]  # type: ignore[index]
+    for place in range(60, len(good) - 200, 17):
+        path.write_bytes(good[:place] + bytes(64) + good[place + 64 :])
+        with pytest.raises(VlmcarError, match="is broken.*to begin again"):
+            read(path)

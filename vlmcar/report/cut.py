@@ -30,3 +30,9 @@ def refuse_cut(runs: pd.DataFrame, evaluations: pd.DataFrame, identity: Sequence
         raise VlmcarError(
             f"{path} lacks the last evaluations of {len(cut)} finished runs, such as {run}: it was cut; copy it again"
         )
+
+
+def refuse_half_a_line(path: Path) -> None:
+    """Raises ``ValueError`` where a file ends within a line: "0.97" may be the beginning of "0.9712"."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise ValueError("it ends in the middle of a line")

@@ -20,7 +20,7 @@ import pandas as pd
 
 from vlmcar.report.audit import COLUMNS as AUDIT_COLUMNS
 from vlmcar.report.audit import audit_columns
-from vlmcar.report.cut import refuse_cut
+from vlmcar.report.cut import refuse_cut, refuse_half_a_line
 from vlmcar.report.ledger import COLUMNS, ledger_rows
 from vlmcar.report.ledger import FILE as LEDGER
 from vlmcar.types import VlmcarError
@@ -348,8 +348,7 @@ def _read_frame(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     """A csv with exactly these dtypes; only number columns have missing values, so ``none`` stays a word."""
     numbers = {name: [""] for name, dtype in columns.items() if dtype == "float64"}
     try:
-        if not path.read_bytes().endswith(b"\n"):  # "0.97" may be the beginning of "0.9712"
-            raise ValueError("it ends in the middle of a line")
+        refuse_half_a_line(path)
         frame = pd.read_csv(
             path, dtype=dict(columns), keep_default_na=False, na_values=numbers, float_precision="round_trip"
         )

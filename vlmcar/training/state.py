@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from vlmcar.types import VlmcarError
 
 ENTRY = "training.pkl"
 """In the checkpoint, beside what Stable-Baselines3 writes and reads."""
+_UNREADABLE = (
+    *(pickle.UnpicklingError, AttributeError, ImportError, TypeError),  # other versions
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, IndexError),  # a bad disk
+)
 _TRANSITIONS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -62,17 +67,18 @@ def read(path: Path) -> dict[str, Any] | None:
     """What `Checkpoint.save` wrote; ``None`` where the environments could not be saved.
 
     Raises:
-        VlmcarError: it cannot be read with the versions here.
+        VlmcarError: it is broken, or cannot be read with the versions here.
     """
     if not exact(path):
         return None
     with zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
         try:
             state: dict[str, Any] = pickle.load(file)
-        except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, zipfile.BadZipFile) as error:
+            file.read()  # to the end, where the checksum is compared
+        except _UNREADABLE as error:
             raise VlmcarError(
-                f"{path} was written by other versions of vlmcar or its packages, and cannot be gone on from "
-                f"({error}); delete {path.parent} to begin again"
+                f"{path} is broken, or was written by other versions of vlmcar or its packages, and cannot be gone on "
+                f"from ({error}); delete {path.parent} to begin again"
             ) from None
     return state
 
