@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 from vlmcar import chaos
+from vlmcar.record.processes import below
 
 
 def write_run(results: Path, seed: int, rows: str = "steps\r\n1\r\n", **result: object) -> Path:
@@ -54,10 +55,10 @@ def test_descendants_are_found_by_their_command() -> None:
     outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
     with subprocess.Popen([sys.executable, "-c", outer]) as process:
         deadline = time.monotonic() + 30
-        while not (found := [pid for pid in chaos.below(process.pid, "# a mark") if pid != process.pid]):
+        while not (found := [pid for pid in below(process.pid, "# a mark") if pid != process.pid]):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert chaos.below(process.pid, "no such mark") == []
+        assert below(process.pid, "no such mark") == []
         for pid in (*found, process.pid):
             subprocess.run(["kill", "-9", str(pid)], check=True)
 

@@ -62,7 +62,7 @@ def test_the_report_reads_all_runs_without_a_problem(whole: tuple[Path, Study, F
     assert read.problems == ()
     assert len(read.runs) == 60
     assert read.runs["finished"].all()
-    assert len(read.evaluations) == 60 * 2
+    assert len(read.evaluations) == 60 * 3
 
 
 def test_a_program_is_made_once_for_all_who_ask(whole: tuple[Path, Study, Found]) -> None:
@@ -120,7 +120,7 @@ def test_without_locks_of_the_file_system_nothing_is_run(
         Worker(tmp_path).program(plan(10, SMALL)[0])
 
 
-def _in_two_halves(self: RunFolder, name: str, content: Mapping[str, Any]) -> None:
+def _in_two_halves(self: RunFolder, name: str, content: Mapping[str, Any], durable: bool = True) -> None:
     text = json.dumps(content)
     with (self.path / name).open("w") as file:
         file.write(text[: len(text) // 2])
@@ -145,7 +145,7 @@ def test_rows_that_are_not_rewound_are_caught(tmp_path: Path, monkeypatch: pytes
 
     other = dataclasses.replace(run, seed=1)
     _killed_after(other, tmp_path, rows=8)
-    monkeypatch.setattr(RunFolder, "rewind", lambda self, steps: None)
+    monkeypatch.setattr(RunFolder, "rewind", lambda self: None)
     assert Worker(tmp_path).do(other)["state"] == "resume"
     found = check([other], tmp_path, bar=False)
     assert (found.rows_lost, found.rows_too_many) == (0, 3)

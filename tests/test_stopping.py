@@ -152,6 +152,30 @@ def test_a_second_signal_interrupts_also_where_one_polls(monkeypatch: pytest.Mon
             stopping._handle(signal.SIGINT, None)
 
 
+@pytest.mark.parametrize("variable", ["0", "1"])
+def test_it_listens_with_tracebacks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", variable)
+    process = start(tmp_path, "method=sparse", "training.steps=400000")
+    run = folder(tmp_path, "sparse")
+    wait_for(lambda: steps(run) > 1000, process)
+    os.kill(process.pid, signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == (129 if variable == "0" else 1)
+    assert run.checkpoint_steps() is not None
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping.listening():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_where_nobody_polls_a_signal_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "_asked", None)
 

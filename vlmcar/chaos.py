@@ -26,6 +26,7 @@ from tqdm import tqdm
 from vlmcar.cli import environment, one_line_errors
 from vlmcar.record.folder import EVAL, RESULT, TRAIN, RunFolder
 from vlmcar.record.manifest import provenance
+from vlmcar.record.processes import below
 from vlmcar.report.tables import markdown
 from vlmcar.types import VlmcarError
 
@@ -117,21 +118,6 @@ class Disturbed:
             os.kill(self._random.choice(found), signal.SIGKILL)
             return True
         return False
-
-
-def below(pid: int, mark: str) -> list[int]:
-    """Descendants of a process whose command has a mark in it."""
-    found, left = [], [pid]
-    while left:
-        one = left.pop()
-        with suppress(OSError):  # it has ended
-            for tasks in Path(f"/proc/{one}/task").iterdir():
-                left += [int(child) for child in (tasks / "children").read_text().split()]
-        with suppress(OSError):
-            command = Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if mark in command and "resource_tracker" not in command:
-                found.append(one)
-    return found
 
 
 def differences(undisturbed: Path, disturbed: Path) -> tuple[int, list[str]]:

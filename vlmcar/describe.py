@@ -15,6 +15,10 @@ from vlmcar.training.state import exact
 from vlmcar.types import JudgedBy
 from vlmcar.verification.store import StoredProgram
 
+EXACTLY = "as if never stopped"
+_SAME = ("git", "packages", "python", "machine", "cpu", "torch_threads")
+"""Of a session: with others, sums are rounded in another order, or the code is another."""
+
 
 def judged_what(stored: StoredProgram | StoredSubTasks | None) -> dict[str, Any]:
     """What a judge's answers are about; a checkpoint is worth nothing for others."""
@@ -46,14 +50,12 @@ def manifest_of(
     now = provenance()
     judged_by = built.method.judged_by(built.vlm)
     program = stored if isinstance(stored, StoredProgram) else None
-    sessions = [
-        *before.get("sessions", []),
-        {
-            "first_step": built.training.steps if first is None else first,
-            "exact": exact(folder.path / CHECKPOINT) if first else True,
-            **now,
-        },
-    ]
+    now |= {"torch_threads": built.training.torch_threads}
+    earlier = before.get("sessions", [])
+    session = {"first_step": built.training.steps if first is None else first, **now}
+    if first:
+        session["continues"] = _continues(built, folder, earlier[-1], now)
+    sessions = [*earlier, session]
     return {
         "env": built.env.id,
         "method": built.method.name,
@@ -75,12 +77,25 @@ def manifest_of(
         "refinements": refinements,
         "vlm_calls": stored.vlm_calls if stored else 0,
         "resumed_at": [session["first_step"] for session in sessions[1:]],
-        "resumed_exactly": all(session.get("exact", False) for session in sessions[1:]),
+        "resumed_exactly": all(session.get("continues", EXACTLY) == EXACTLY for session in sessions[1:]),
         "wandb_id": before.get("wandb_id") or secrets.token_hex(6),
         "command": command(),
         **now,
         "sessions": sessions,
     }
+
+
+def _continues(
+    built: Components, folder: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> str:
+    """How like a training that was never stopped the one is that goes on from the folder's checkpoint."""
+    if not exact(folder.path / CHECKPOINT):
+        return "with new episodes: its environments could not be saved"
+    if getattr(built.method, "max_queries", None) is not None:
+        return "with fewer queries left: those after the checkpoint were spent"
+    if other := [name for name in _SAME if before.get(name) != now.get(name)]:
+        return f"but not to the last digit: {', '.join(other)} changed"
+    return EXACTLY
 
 
 def _provenance(judged_by: JudgedBy, stored: StoredProgram | StoredSubTasks | None) -> str | None:

@@ -10,9 +10,8 @@ from vlmcar.config import Components
 from vlmcar.measure import read_truths
 from vlmcar.obtain import StoredSubTasks
 from vlmcar.record.console import Console
-from vlmcar.record.folder import ANSWERS, CHECKPOINT, POLICY, TRAINED, RunFolder
+from vlmcar.record.folder import ANSWERS, CHECKPOINT, MANIFEST, POLICY, TRAINED, RunFolder
 from vlmcar.training.evaluate import Evaluations
-from vlmcar.training.state import exact
 from vlmcar.types import Judge, Material, TruthJudge
 from vlmcar.verification.store import StoredProgram
 from vlmcar.vlm.counted import CountedVLM
@@ -87,7 +86,7 @@ def _train(
     queries = getattr(judge, "queries", None)
     recorder = RunRecorder(folder, built.logger, console, spent.entries, queries.save if queries else None)
     checkpoint = folder.path / CHECKPOINT if first else None
-    console.say(f"training for {built.training.steps:,} steps{_from(first, checkpoint)}")
+    console.say(f"training for {built.training.steps:,} steps{_from(first, folder)}")
     console.start(built.training.steps, first)
     try:
         trained = train(
@@ -99,7 +98,7 @@ def _train(
         recorder.keep_spent()
         evaluator.close()
         venv.close()
-    trained.model.save(folder.path / POLICY)
+    folder.save(POLICY, trained.model)
     numbers = {
         "final_success": trained.final.unseen.success_rate,
         "final_episodes": trained.final.unseen.episodes,
@@ -114,14 +113,11 @@ def _train(
     return numbers, trained.model
 
 
-def _from(first: int, checkpoint: Path | None) -> str:
-    if checkpoint is None:
+def _from(first: int, folder: RunFolder) -> str:
+    if not first:
         return ""
-    return f", on from {first:,}, " + (
-        "as if never stopped"
-        if exact(checkpoint)
-        else "with new episodes: its environments could not be saved"
-    )
+    session = (folder.read_json(MANIFEST) or {})["sessions"][-1]
+    return f", on from {first:,}, {session['continues']}"
 
 
 def _on_training_levels(final: Evaluations, folder: RunFolder) -> dict[str, Any]:

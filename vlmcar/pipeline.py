@@ -113,7 +113,7 @@ def _first_step(
         return None
     steps = folder.checkpoint_steps()
     assert steps is not None
-    folder.rewind(steps)
+    folder.rewind()
     return steps
 
 

@@ -172,14 +172,14 @@ ROWS = (
     row(
         "its curve is empty",
         "method=sparse",
-        "eval.csv has lost its first rows",
+        "eval.csv is not as it was when checkpoint.zip was written",
         "remove",
         prepare=broken(killed, "eval.csv", lambda path: path.write_text("")),
     ),
     row(
         "its curve lost the first row",
         "method=sparse",
-        "eval.csv has lost its first rows",
+        "eval.csv is not as it was when checkpoint.zip was written",
         "remove",
         prepare=broken(killed, "eval.csv", without_beginning),
     ),

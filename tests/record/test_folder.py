@@ -53,15 +53,17 @@ def test_a_killed_run_goes_on_from_its_checkpoint_and_drops_later_rows(folder: R
     for steps in (0, 100, 200, 300):
         folder.append(EVAL, {"steps": steps, "success_rate": steps / 400})
         folder.append(TRAIN, {"steps": steps, "reward_return": float("nan")})
-    folder.save_checkpoint(Model(200))
+        if steps == 200:
+            folder.save_checkpoint(Model(200))
     with (folder.path / EVAL).open("a") as file:
         file.write("40")  # killed in the middle of a line
     assert folder.claim("abc", {"a.b": 1}, overwrite=False) == "resume"
     assert folder.checkpoint_steps() == 200
-    folder.rewind(200)
+    folder.rewind()
     assert [row["steps"] for row in rows(folder, EVAL)] == ["0", "100", "200"]
     assert [row["reward_return"] for row in rows(folder, TRAIN)] == ["", "", ""]
     assert (folder.path / EVAL).read_text().endswith("\n")
+    assert not list(folder.path.glob("*.partial*"))
 
 
 def test_a_run_with_other_settings_is_refused_unless_told(folder: RunFolder) -> None:
@@ -93,17 +95,40 @@ def test_a_broken_result_is_not_a_complete_run(folder: RunFolder) -> None:
 @pytest.mark.parametrize("text", ["", "steps,succ"])
 def test_a_csv_without_even_a_header_begins_again(folder: RunFolder, text: str) -> None:
     folder.append(EVAL, {"steps": 0, "success_rate": 0.5})
+    folder.save_checkpoint(Model(200))
     (folder.path / TRAIN).write_text(text)
-    folder.rewind(200)
-    assert not (folder.path / TRAIN).exists()
+    folder.rewind()
+    folder.append(TRAIN, {"steps": 300, "reward_return": 1.0})
+    assert [row["steps"] for row in rows(folder, TRAIN)] == ["300"]
 
 
-@pytest.mark.parametrize("text", [None, "", "steps,success_rate\n", "steps,success_rate\n100,0.5\n"])
-def test_a_curve_without_its_beginning_is_not_gone_on_with(folder: RunFolder, text: str | None) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "steps,success_rate\r\n",
+        "steps,success_rate\r\n100,0.5\r\n",
+        "steps,success_rate\r\n0,0.5\r\n100,0.6\r\n",
+    ],
+)
+def test_a_curve_that_is_not_what_it_was_is_not_gone_on_with(folder: RunFolder, text: str | None) -> None:
+    for steps in (0, 100):
+        folder.append(EVAL, {"steps": steps, "success_rate": 0.5})
+    folder.save_checkpoint(Model(200))
+    (folder.path / EVAL).unlink()
     if text is not None:
-        (folder.path / EVAL).write_text(text)
-    with pytest.raises(VlmcarError, match=r"eval.csv has lost its first rows.*remove .*checkpoint.zip"):
-        folder.rewind(200)
+        (folder.path / EVAL).write_text(text, newline="")
+    with pytest.raises(
+        VlmcarError, match=r"eval.csv is not as it was when checkpoint.zip.*remove .*checkpoint.zip"
+    ):
+        folder.rewind()
+
+
+def test_a_checkpoint_without_word_of_the_rows_is_not_gone_on_from(folder: RunFolder) -> None:
+    Model(200).save(folder.path / CHECKPOINT)
+    with pytest.raises(VlmcarError, match="is not as it was"):
+        folder.rewind()
 
 
 def test_a_result_without_manifest_is_not_thrown_away(folder: RunFolder) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import wandb
 
+import wandb
 from tests.record.wandb_server import wandb_server
 from vlmcar.record import wandb as module
 from vlmcar.record.wandb import SENT, UNSENT, WandB
@@ -95,6 +98,16 @@ def test_a_mode_that_is_asked_for_falls_back_as_well(
     wandb.teardown()  # it writes the file in the background
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     assert b"eval/success_rate" in file.read_bytes()
+
+
+def test_a_service_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"], executable="/bin/sleep") as other:
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # wandb-core"]) as service:
+            monkeypatch.setattr(wandb, "teardown", service.wait)
+            logger_of("offline", init_seconds=1)._end_service()
+            assert service.returncode == -signal.SIGKILL
+        assert other.poll() is None
+        other.kill()
 
 
 @pytest.mark.parametrize(("name", "value"), [("init_seconds", 0), ("finish_seconds", -1)])

@@ -61,6 +61,8 @@ def run(
     changed = replace(SETTINGS, **settings)
     trained = train(changed, algorithm, rewarded, evaluator, rows, 0, checkpoint)
     venv.close()
+    if judge:
+        judge.close()
     return rows, trained
 
 
@@ -130,8 +132,8 @@ def test_rows_that_span_the_checkpoint_count_the_episodes_before_it(
 ) -> None:
     odd = {"record_every": 400, "eval_every": 300, "checkpoint_every": 384, "steps": 2048}
     whole = run(doorkey, algorithm("ppo"), tmp_path, **odd)
-    assert whole[0].checkpoints == [384, 768, 1152, 1536, 1920]
-    for first in whole[0].checkpoints:
+    assert whole[0].checkpoints == [384, 768, 1152, 1536, 1920, 2048]
+    for first in whole[0].checkpoints[:-1]:
         rest = run(doorkey, algorithm("ppo"), tmp_path, checkpoint=tmp_path / f"{first}.zip", **odd)
         same_end(whole, rest, first)
         (tmp_path / f"{first}.zip").unlink()
@@ -209,11 +211,31 @@ def test_every_minigrid_environment_goes_on() -> None:
     assert tried > 40
 
 
-def test_without_the_environments_it_goes_on_with_new_episodes(
-    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_from_the_end_of_its_training_nothing_is_learned_again(
+    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path
 ) -> None:
-    state = MiniGridVecEnv.state
-    monkeypatch.delattr(MiniGridVecEnv, "state")
+    """As after a signal during the last evaluation."""
+    for name in ALGORITHMS:
+        whole = run(doorkey, algorithm(name), tmp_path)
+        rest = run(doorkey, algorithm(name), tmp_path, checkpoint=tmp_path / "1024.zip")
+        assert rest[0].train == []
+        np.testing.assert_equal(rest[0].eval, whole[0].eval[-1:])
+        before, after = (trained.model.policy.state_dict() for _, trained in (whole, rest))
+        assert all((before[key] == after[key]).all() for key in before)
+
+
+@pytest.mark.parametrize("why", ["no state", "no pickle"])
+def test_without_the_environments_it_goes_on_with_new_episodes(
+    doorkey: MiniGrid,
+    algorithm: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    why: str,
+) -> None:
+    if why == "no state":
+        monkeypatch.delattr(MiniGridVecEnv, "state")
+    else:
+        monkeypatch.setattr(MiniGridVecEnv, "state", lambda self: {"a rule": lambda: 0})
     for name in ("ppo", "dqn"):
         small = algorithm(name)
         whole = run(doorkey, small, tmp_path)
@@ -224,7 +246,19 @@ def test_without_the_environments_it_goes_on_with_new_episodes(
         assert [row["steps"] for row in rest[0].eval] == [1024]
         if name == "dqn":  # its replay buffer is filled again before the first update
             assert rest[1].model.learning_starts == 512 + 128
-    assert state  # the fixture puts it back
+
+
+def test_a_state_that_does_not_fit_says_what_to_do(
+    doorkey: MiniGrid, algorithm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = MiniGridVecEnv.state
+    with monkeypatch.context() as older:
+        older.setattr(
+            MiniGridVecEnv, "state", lambda self: {k: v for k, v in state(self).items() if k != "cells"}
+        )
+        run(doorkey, algorithm("ppo"), tmp_path)
+    with pytest.raises(VlmcarError, match=r"other versions.*KeyError: 'cells'.*delete .* to begin again"):
+        run(doorkey, algorithm("ppo"), tmp_path, checkpoint=tmp_path / "512.zip")
 
 
 def test_a_clock_that_jumps_changes_nothing(
@@ -232,8 +266,8 @@ def test_a_clock_that_jumps_changes_nothing(
 ) -> None:
     calm, _ = run(doorkey, algorithm("ppo"), tmp_path)
     asked = count()
-    monkeypatch.setattr(time, "time_ns", lambda: 10**18 * (-1) ** next(asked))
-    monkeypatch.setattr(time, "time", lambda: 10.0**9 * (-1) ** next(asked))
+    monkeypatch.setattr(time, "time_ns", lambda: 10**18 * (1 + next(asked) % 2))
+    monkeypatch.setattr(time, "time", lambda: 10.0**9 * (1 + next(asked) % 2))
     jumping, _ = run(doorkey, algorithm("ppo"), tmp_path)
     assert next(asked) > 0
     np.testing.assert_equal(calm.train, jumping.train)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from vlmcar.bench.training import components, spread
-from vlmcar.chaos import below
 from vlmcar.cli import environment
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
+from vlmcar.record.processes import below
 from vlmcar.types import VlmcarError
 
 _SECONDS_BETWEEN_LOOKS = 0.2

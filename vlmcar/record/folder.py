@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,18 @@ LEDGER, ANSWERS = "ledger.json", "answers.npz"
 REFINEMENTS = "refinements.json"
 ASIDE = "exploited_"
 TRAINED = "trained.json"
-_OF_A_TRAINING = (TRAINED, CHECKPOINT, POLICY, TRAIN, EVAL, ANSWERS)
+_ROWS = "rows.json"
+"""In a checkpoint: how far the csv files were."""
+_OF_A_TRAINING = (
+    TRAINED,
+    CHECKPOINT,
+    POLICY,
+    TRAIN,
+    EVAL,
+    ANSWERS,
+    "checkpoint.partial.zip",
+    "policy.partial.zip",
+)
 
 
 class OtherConfig(VlmcarError):
@@ -173,12 +185,33 @@ class RunFolder:
             )  # nan: empty
 
     def save_checkpoint(self, checkpoint: Any) -> None:
-        """What can ``save`` itself to a path, whole or not at all, also if the machine goes down."""
-        temporary = self.path / "checkpoint.partial.zip"
-        checkpoint.save(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, self.path / CHECKPOINT)
+        """What can ``save`` itself to a path, with word of the csv rows that it goes with; as `save`."""
+
+        def save(path: Path) -> None:
+            checkpoint.save(path)
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.writestr(_ROWS, json.dumps({name: self._rows(name) for name in (TRAIN, EVAL)}))
+
+        self._save(CHECKPOINT, save)
+
+    def save(self, name: str, what: Any) -> None:
+        """What can ``save`` itself to a path, as a zip, whole or not at all, also if the machine goes down."""
+        self._save(name, what.save)
+
+    def _save(self, name: str, save: Callable[[Path], None]) -> None:
+        temporary = self.path / f"{Path(name).stem}.partial.zip"
+        save(temporary)
+        _sync(temporary)
+        os.replace(temporary, self.path / name)
+
+    def _rows(self, name: str) -> dict[str, Any]:
+        """Bytes of a csv file and their hash; they are on the disk after this."""
+        path = self.path / name
+        if not path.exists():
+            return {"bytes": 0, "sha256": _hash(b"")}
+        _sync(path)
+        content = path.read_bytes()
+        return {"bytes": len(content), "sha256": _hash(content)}
 
     def checkpoint_steps(self) -> int | None:
         """Environment steps that the checkpoint has learned from; ``None``: no readable checkpoint."""
@@ -188,41 +221,28 @@ class RunFolder:
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
-    def rewind(self, steps: int) -> None:
-        """Drop csv rows that came after ``steps``.
+    def rewind(self) -> None:
+        """Drop the csv rows that came after the checkpoint.
 
         Raises:
-            VlmcarError: the first evaluation is gone: what is computed from the curve would be wrong.
+            VlmcarError: those before it are not what they were: what is computed from the curve would be wrong.
         """
-        if self._first_evaluated() != 0:
-            raise VlmcarError(
-                f"{self.path / EVAL} has lost its first rows: put it back, or remove {self.path / CHECKPOINT} to train "
-                "anew"
-            )
+        with zipfile.ZipFile(self.path / CHECKPOINT) as archive:
+            written = json.loads(archive.read(_ROWS)) if _ROWS in archive.namelist() else {}
         for name in (TRAIN, EVAL):
             path = self.path / name
-            if not path.exists():
-                continue
-            text = path.read_bytes()
-            # a killed run may leave half a line
-            lines = text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
-            kept = [
-                row for row in lines[1:] if (first := row.split(b",")[0]).isdigit() and int(first) <= steps
-            ]
-            if not lines:
-                path.unlink()
-                continue
-            temporary = self.path / f"{name}.partial"
-            temporary.write_bytes(b"".join([lines[0], *kept]))
-            os.replace(temporary, path)
-
-    def _first_evaluated(self) -> int | None:
-        """Steps of the first row; a training evaluates before it learns."""
-        if not (self.path / EVAL).exists():
-            return None
-        with (self.path / EVAL).open(newline="", encoding="utf-8") as file:
-            first = next(csv.DictReader(file), {}).get("steps")
-        return int(first) if first and first.isdigit() else None
+            content = path.read_bytes() if path.exists() else b""
+            before = written.get(name, {"bytes": -1})
+            kept = content[: before["bytes"]]
+            if len(kept) != before["bytes"] or _hash(kept) != before["sha256"]:
+                raise VlmcarError(
+                    f"{path} is not as it was when {CHECKPOINT} was written: put it back, or remove "
+                    f"{self.path / CHECKPOINT} to train anew"
+                )
+            if len(kept) < len(content):
+                temporary = self.path / f"{name}.partial"
+                temporary.write_bytes(kept)
+                os.replace(temporary, path)
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:
         """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""
@@ -231,6 +251,16 @@ class RunFolder:
                 if float(row[column]) >= rate:
                     return int(row["steps"])
         return None
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Wait until it is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], most: int = 3) -> str:

@@ -32,6 +32,7 @@ class RunRecorder:
         self.console = console
         self.spent = spent
         self.keep_answers = keep_answers
+        self._said = False
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
@@ -57,6 +58,11 @@ class RunRecorder:
         if self.keep_answers:
             self.keep_answers(self.folder.path / ANSWERS)
         self.folder.save_checkpoint(checkpoint)
+        if checkpoint.environments is None and not self._said:
+            self._said = True
+            self.console.say(
+                "this environment cannot be saved: a run that is stopped goes on with new episodes"
+            )
 
     def keep_spent(self) -> None:
         """What was spent stays spent, also by a run that is killed and goes on from an earlier step."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlmcar.record.processes import below
 from vlmcar.types import ConfigError, Frame
 
 _MODES = ("auto", "online", "offline")
@@ -90,8 +93,24 @@ class WandB:
                 f"W&B cannot be used online ({_reason(error)}); this run is kept offline, for `make wandb-sync`",
                 flush=True,
             )
-            wandb.teardown()  # or its service would say that a run of this id is in use
+            self._end_service()  # or it would say that a run of this id is in use
             return wandb.init(mode="offline", **settings)
+
+    def _end_service(self) -> None:
+        """End W&B's own process, which has been seen not to end by itself."""
+        import wandb
+
+        def kill() -> None:
+            for pid in below(os.getpid(), "wandb-core"):
+                os.kill(pid, signal.SIGKILL)
+
+        timer = threading.Timer(self.init_seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            wandb.teardown()
+        finally:
+            timer.cancel()
 
     def log(self, metrics: Mapping[str, float], steps: int) -> None:
         """One point of each curve; missing values (nan) are left out, and what an earlier session has told."""

@@ -79,7 +79,6 @@ class FakeRun:
         chance = random.Random(f"{self.task}/{self.method}/{self.seed}/{name}")
         train = name == TRAIN
         first, every = (self.sizes.record_every,) * 2 if train else (0, self.sizes.eval_every)
-        last = self.sizes.steps + (1 if train else 0)  # the final evaluation is no row
         return [
             {
                 "steps": steps,
@@ -89,7 +88,7 @@ class FakeRun:
                 **({"reward_return": float("nan"), "subtasks_done": chance.random()} if train else {}),
                 "length": chance.random() * 100,
             }
-            for steps in range(first, last, every)
+            for steps in range(first, self.sizes.steps + 1, every)
         ]
 
     def numbers(self) -> dict[str, Any]:
@@ -127,6 +126,7 @@ class Model:
 
     steps: int
     weights: bytes
+    environments = b""
 
     def save(self, path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
@@ -191,7 +191,7 @@ class Worker:
         first = 0
         if state == "resume":
             first = folder.checkpoint_steps() or 0
-            folder.rewind(first)
+            folder.rewind()
         (folder.path / CONFIG).write_text(json.dumps(run.settings()), encoding="utf-8")
         manifest = _manifest(run, stored, folder.read_json(MANIFEST) if first else None, first)
         folder.write_json(MANIFEST, manifest)
@@ -207,7 +207,8 @@ class Worker:
     def _train(self, run: FakeRun, folder: RunFolder, spent: Ledger, first: int) -> None:
         recorder = RunRecorder(folder, NoLogger("none"), Console("scale", bar=False), spent.entries)
         rows = [(row["steps"], name, row) for name in (TRAIN, EVAL) for row in run.rows(name)]
-        for steps, name, row in sorted(rows, key=lambda item: item[0]):
+        # What a checkpoint goes with is written before it.
+        for steps, name, row in sorted(rows, key=lambda item: (item[0], item[1] == TRAIN)):
             if first and steps <= first:
                 continue
             (recorder.train_row if name == TRAIN else recorder.eval_row)(row)

@@ -74,7 +74,12 @@ class Bookkeeper(BaseCallback):
         # The last update is whole and the next rollout has not begun: nothing half-done is saved.
         due = self._due("checkpoint", self.settings.checkpoint_every)
         if self.num_timesteps and (due or stopping.asked()):
-            self.recorder.checkpoint(Checkpoint(self.model, self.rewarded, self))
+            self.keep()
+        stopping.check()  # of whom nothing can be kept yet
+
+    def keep(self) -> None:
+        """A checkpoint, between two updates or after the last one; then leave, if somebody asked for it."""
+        self.recorder.checkpoint(Checkpoint(self.model, self.rewarded, self))
         stopping.check()
 
     def state(self) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pickle
 import random
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,6 @@ from vlmcar.types import VlmcarError
 
 ENTRY = "training.pkl"
 """In the checkpoint, beside what Stable-Baselines3 writes and reads."""
-_UNREADABLE = (
-    *(pickle.UnpicklingError, AttributeError, ImportError, TypeError),  # other versions
-    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, IndexError),  # a bad disk
-)
 _TRANSITIONS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -34,8 +30,9 @@ class Checkpoint:
 
     def __init__(self, model: Any, rewarded: Any, bookkeeper: Any) -> None:
         self.model = model
+        self.environments = _pickled(rewarded.state())
         self.state: dict[str, Any] = {
-            "environments": rewarded.state(),
+            "environments": self.environments,
             "bookkeeper": bookkeeper.state(),
             "generators": _generators(model),
             "replay": _replay(model),
@@ -48,7 +45,7 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write it; the environments are left out where they cannot be saved."""
         self.model.save(path)
-        if self.state["environments"] is None:
+        if self.environments is None:
             return
         with (
             zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -71,25 +68,46 @@ def read(path: Path) -> dict[str, Any] | None:
     """
     if not exact(path):
         return None
-    with zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
-        try:
-            state: dict[str, Any] = pickle.load(file)
-            file.read()  # to the end, where the checksum is compared
-        except _UNREADABLE as error:
-            raise VlmcarError(
-                f"{path} is broken, or was written by other versions of vlmcar or its packages, and cannot be gone on "
-                f"from ({error}); delete {path.parent} to begin again"
-            ) from None
+    with _explained(path), zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
+        state: dict[str, Any] = pickle.load(file)
+        file.read()  # to the end, where the checksum is compared
     return state
 
 
-def restore(state: Mapping[str, Any], model: Any, rewarded: Any, bookkeeper: Any) -> None:
-    """Put everything where it was; the generators last, since making the others may draw from them."""
-    rewarded.set_state(state["environments"])
-    bookkeeper.set_state(state["bookkeeper"])
-    if state["replay"]:
-        _refill(model.replay_buffer, state["replay"])
-    _set_generators(model, state["generators"])
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What a checkpoint that does not fit can raise is without limit; the cause is kept."""
+    try:
+        yield
+    except Exception as error:
+        raise VlmcarError(
+            f"{path} is broken, or was written by other versions of vlmcar or its packages, and cannot be gone on "
+            f"from ({type(error).__name__}: {error}); delete {path.parent} to begin again"
+        ) from error
+
+
+def restore(path: Path, state: Mapping[str, Any], model: Any, rewarded: Any, bookkeeper: Any) -> None:
+    """Put everything where it was; the generators last, since making the others may draw from them.
+
+    Raises:
+        VlmcarError: what was read from ``path`` does not fit.
+    """
+    with _explained(path):
+        rewarded.set_state(pickle.loads(state["environments"]))
+        bookkeeper.set_state(state["bookkeeper"])
+        if state["replay"]:
+            _refill(model.replay_buffer, state["replay"])
+        _set_generators(model, state["generators"])
+
+
+def _pickled(environments: Any) -> bytes | None:
+    """``None`` where they have no state, or hold what cannot be pickled."""
+    if environments is None:
+        return None
+    try:
+        return pickle.dumps(environments, protocol=pickle.HIGHEST_PROTOCOL)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
 
 
 def _generators(model: Any) -> dict[str, Any]:

@@ -127,11 +127,12 @@ def train(
     algorithm.defer(model, venv)
     model.set_logger(_no_log())
     bookkeeper = Bookkeeper(settings, evaluator, recorder, venv)
-    if state:
-        restore(state, model, venv, bookkeeper)
+    if checkpoint and state:
+        restore(checkpoint, state, model, venv, bookkeeper)
     started, first_step = time.perf_counter(), model.num_timesteps
     with stopping.polled(), divergence_explained(model):
         model.learn(settings.steps - first_step, callback=bookkeeper, reset_num_timesteps=checkpoint is None)
+        bookkeeper.keep()
     seconds = time.perf_counter() - started
     learning = seconds - bookkeeper.evaluation_seconds
     final = bookkeeper.evaluate(settings.final_eval_episodes)
