@@ -64,6 +64,7 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
 def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, console: Console) -> None:
     """Train in this run's folder, unless it is complete already; audit the policy; refine what it exploited."""
     settings = relevant_settings(cfg, built)
+    Refinements(folder, Path(built.results)).put_aside()
     state = folder.claim(config_hash(settings), settings, built.overwrite)
     if state == "complete":
         console.say(f"already complete: {folder.path}")

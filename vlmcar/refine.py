@@ -112,6 +112,11 @@ class Refinements:
     def __len__(self) -> int:
         return len(self.rounds)
 
+    def put_aside(self) -> None:
+        """Make sure that the last of these trainings is, also if a kill came between; before anything is cleared."""
+        if self.rounds:
+            self._folder.put_aside(len(self))
+
     def program(self, first: StoredProgram) -> StoredProgram:
         """The one to train on: ``first``, or what it was refined to.
 
@@ -132,4 +137,4 @@ class Refinements:
         self.rounds.append(result)
         self._program = refined.folder.relative_to(self._results).as_posix()
         self._folder.write_json(REFINEMENTS, {"rounds": self.rounds, "program": self._program})
-        self._folder.put_aside(len(self))
+        self.put_aside()

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from vlmcar.record.folder import CHECKPOINT, EVAL, LEDGER, MANIFEST, RESULT, TRAIN, OtherConfig, RunFolder
+from vlmcar.record.folder import (
+    CHECKPOINT,
+    EVAL,
+    LEDGER,
+    MANIFEST,
+    POLICY,
+    RESULT,
+    TRAIN,
+    TRAINED,
+    OtherConfig,
+    RunFolder,
+)  # fmt: skip
 from vlmcar.types import VlmcarError
 
 
@@ -184,3 +196,31 @@ def test_looking_at_a_folder_touches_nothing(folder: RunFolder) -> None:
     (folder.path / MANIFEST).unlink()
     assert folder.state("abc") == "other"
     assert RunFolder(folder.path / "nowhere").state("abc") == "new"
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_a_training_is_put_aside_whole_also_if_a_kill_came_between(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    names = (TRAINED, POLICY, EVAL)
+    for name in names:
+        (folder.path / name).write_text(name)
+    replace, left = os.replace, iter(range(moved))
+
+    def killed(source: Path, target: Path) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            folder.put_aside(1)
+    assert not (folder.path / "exploited_1").exists()
+    folder.put_aside(1)
+    for name in names:
+        assert (folder.path / "exploited_1" / name).read_text() == name
+        assert not (folder.path / name).exists()
+    (folder.path / EVAL).write_text("of the next training")
+    folder.put_aside(1)
+    assert (folder.path / EVAL).read_text() == "of the next training"

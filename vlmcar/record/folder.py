@@ -123,8 +123,14 @@ class RunFolder:
                 shutil.rmtree(aside)
 
     def put_aside(self, number: int) -> None:
-        """Keep a training that is not the last one in a folder ``exploited_<number>``, its picture and program, too."""
-        aside = self.path / f"{ASIDE}{number}"
+        """Keep a training that is not the last one in a folder ``exploited_<number>``, its picture and program, too.
+
+        The folder has that name when all is in it; again after a kill, this does what is left.
+        """
+        whole = self.path / f"{ASIDE}{number}"
+        if whole.is_dir():
+            return
+        aside = self.path / f"{ASIDE}{number}.partial"
         aside.mkdir(exist_ok=True)
         for name in (*_OF_A_TRAINING, "program.py", "verdict.json", "conversation.jsonl", "audit.png"):
             if (self.path / name).exists():
@@ -132,6 +138,7 @@ class RunFolder:
         for name in ("images", "episodes"):
             if (self.path / name).is_dir():
                 shutil.copytree(self.path / name, aside / name, dirs_exist_ok=True)
+        os.replace(aside, whole)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
