@@ -130,7 +130,8 @@ ROWS = (
         "method=sparse",
         "No space left on device",
         "make room",
-        prepare=full("checkpoint.partial.zip"),
+        prepare=broken(killed, "checkpoint.partial.zip", lambda path: path.symlink_to("/dev/full")),
+        changes=RESUMED,
     ),
     row(
         "the disk is full at the end",
