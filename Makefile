@@ -35,7 +35,7 @@ test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
 test-launchers: $(READY) ## sweeps through joblib, submitit and a ray cluster, with jobs and a node killed: minutes
-	$(BIN)/python -m pytest -n 0 tests/launchers
+	$(BIN)/python -m pytest -n 0 -m 'cluster or not cluster' tests/launchers
 
 browser: $(READY) ## what test-browser needs: playwright and, as root on Debian, chromium
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'

@@ -73,6 +73,7 @@ def _node(log: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.cluster
 def test_a_sweep_survives_the_death_of_a_node(cluster: Cluster, tmp_path: Path) -> None:
     sweep = Sweep(
         "ray", tmp_path, "training.steps=24576", "method=vlmcar", "seed=0,1,2",

@@ -63,10 +63,13 @@ def test_200_workers_killed_and_replaced_leave_nothing_behind() -> None:
     assert not any(alive(pid) for pid in seen)
 
 
-def test_a_lost_spare_is_no_loss() -> None:
+@pytest.mark.parametrize("has_said_that_it_is_ready", [False, True])
+def test_a_lost_spare_is_no_loss(has_said_that_it_is_ready: bool) -> None:
     with ProgramJudge(program(BRIGHT), sandbox(), remember=0) as judge:
         judge.progress(grey(0), grey(0))
         (worker,), (spare,) = judge._workers.values(), judge._spares.values()
+        if has_said_that_it_is_ready:
+            assert spare._poll.poll(30_000)
         os.kill(spare.pid, signal.SIGKILL)
         os.kill(worker.pid, signal.SIGKILL)
         assert judge.progress(grey(0), grey(255)) == 1

@@ -176,12 +176,19 @@ class ProgramJudge:
         """One of the workers for frames of this shape, started if it does not live."""
         worker = self._workers.get((shape, number))
         if worker is None or not worker.alive:
-            worker = self._workers[shape, number] = self.sandbox.start(
-                self.program, shape, self._spare(shape)
-            )
+            worker = self._workers[shape, number] = self._started(shape, self._spare(shape))
             if self.hot_spare:
                 self._spares[shape] = self.sandbox.spawn(shape)
         return worker
+
+    def _started(self, shape: Shape, spare: Process | None) -> Worker:
+        """A worker; where a spare was lost after it had said that it is ready, a fresh one."""
+        try:
+            return self.sandbox.start(self.program, shape, spare)
+        except ProgramError:
+            if spare is None:
+                raise
+        return self.sandbox.start(self.program, shape)
 
     def _spare(self, shape: Shape) -> Process | None:
         spare = self._spares.pop(shape, None)
