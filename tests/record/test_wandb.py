@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import wandb
+
 from tests.record.wandb_server import wandb_server
 from vlmcar.record import wandb as module
 from vlmcar.record.wandb import SENT, UNSENT, WandB
