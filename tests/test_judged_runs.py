@@ -19,6 +19,7 @@ from vlmcar.env.minigrid import MiniGrid
 from vlmcar.obtain import obtain_program
 from vlmcar.pipeline import run
 from vlmcar.record.console import Console
+from vlmcar.record.recorder import RunRecorder
 from vlmcar.types import VlmcarError
 from vlmcar.vlm.conversation import load
 
@@ -233,16 +234,24 @@ def test_ground_truth_reaches_simulated_judges_and_nobody_else(
         assert not any(asked[1:])  # evaluation
 
 
-def test_a_resumed_run_counts_on(config: Compose, tmp_path: Path) -> None:
+def test_a_resumed_run_counts_on(config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = config(*QUICK, f"results={tmp_path}", "method=direct_vlm", "method.max_queries=150")
-    run(cfg)
+    checkpoint = RunRecorder.checkpoint
+
+    def killed(self: RunRecorder, kept: Any) -> None:
+        checkpoint(self, kept)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as first:
+        first.setattr(RunRecorder, "checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(cfg)
     folder = tmp_path / "runs/minigrid-doorkey_5x5/direct_vlm/simulated_fp0.01_fn0.1/ppo/seed_0"
-    for name in ("result.json", "trained.json"):
-        (folder / name).unlink()  # as if killed after its last checkpoint
     before = json.loads((folder / "ledger.json").read_text())["decisions"]["projected"]["calls"]
     assert before == 150  # the limit was reached before the checkpoint
     run(cfg)
     result = result_of(tmp_path, "direct_vlm", "simulated_fp0.01_fn0.1")
     assert result["resumed_at"] == [2048]
+    assert not result["resumed_exactly"]  # it has fewer queries left than one that was never stopped
     assert result["judged"]["frames_judged"] == 0  # the limit is the run's, not the session's
     assert result["vlm_ledger"]["decisions"]["projected"]["calls"] == 150

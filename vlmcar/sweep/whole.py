@@ -148,9 +148,9 @@ def finish(sweep: Sweep) -> int:
     outcomes = sweep.outcomes()
     print("\n" + table(outcomes, sweep.chosen, time.monotonic() - sweep.started), flush=True)
     states = {outcome.state for outcome in outcomes}
-    # Of a sweep that was stopped, jobs that a cluster begins later shall see it.
-    if RUNNING not in states and (sweep.signal is None or NOT_BEGUN not in states):
-        _keep(sweep.folder, outcomes)
+    if RUNNING not in states:
+        # Jobs that a cluster begins later shall see that the sweep was stopped.
+        _keep(sweep.folder, outcomes, stopped=sweep.signal is not None and NOT_BEGUN in states)
     if sweep.signal is not None:
         return 128 + sweep.signal
     if states <= set(GOOD):
@@ -218,8 +218,8 @@ def _planned(config: DictConfig) -> list[tuple[str, ...]]:
     return [tuple(job) for job in jobs]
 
 
-def _keep(folder: Path, outcomes: Sequence[Outcome]) -> None:
-    """One csv file in place of a file per run."""
+def _keep(folder: Path, outcomes: Sequence[Outcome], stopped: bool) -> None:
+    """One csv file in place of a file per run; where it was ``stopped``, word of that stays."""
     names = ("overrides", "state", "success", "seconds", "reason", "host")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / KEPT).open("w", newline="", encoding="utf-8") as file:
@@ -227,7 +227,7 @@ def _keep(folder: Path, outcomes: Sequence[Outcome]) -> None:
         writer.writeheader()
         writer.writerows({**asdict(one), "overrides": " ".join(one.overrides)} for one in outcomes)
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    for name in (STOP, SWEEP):
+    for name in (SWEEP,) if stopped else (SWEEP, STOP):
         (folder / name).unlink(missing_ok=True)
 
 
