@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
 from vlmcar import pipeline
-from vlmcar.sweep import process
+from vlmcar.sweep import job, process
 from vlmcar.types import ConfigError, Stopped, VlmcarError
 
 
@@ -39,3 +42,11 @@ def test_every_end_is_told_in_one_line(
     monkeypatch.setattr(pipeline, "run", run)
     assert process._run(OmegaConf.create({})) == (state, reason)
     assert ("Traceback" in capsys.readouterr().err) == traceback
+
+
+def test_a_runs_process_does_not_hear_what_a_cluster_sends_to_all_processes_of_a_job() -> None:
+    ask = "import signal; print(*[signal.getsignal(n).name for n in (signal.SIGUSR1, signal.SIGUSR2)])"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], preexec_fn=job._deaf, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["SIG_IGN", "SIG_IGN"]
