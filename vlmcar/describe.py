@@ -11,7 +11,7 @@ from vlmcar.launchers import command
 from vlmcar.obtain import StoredSubTasks
 from vlmcar.record.folder import CHECKPOINT, MANIFEST, RunFolder
 from vlmcar.record.manifest import provenance
-from vlmcar.training.state import exact
+from vlmcar.training.state import has_environments
 from vlmcar.types import JudgedBy
 from vlmcar.verification.store import StoredProgram
 
@@ -89,7 +89,7 @@ def _continues(
     built: Components, folder: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> str:
     """How like a training that was never stopped the one is that goes on from the folder's checkpoint."""
-    if not exact(folder.path / CHECKPOINT):
+    if not has_environments(folder.path / CHECKPOINT):
         return "with new episodes: its environments could not be saved"
     if getattr(built.method, "max_queries", None) is not None:
         return "with fewer queries left: those after the checkpoint were spent"

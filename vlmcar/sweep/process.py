@@ -45,9 +45,8 @@ def _run(cfg: DictConfig) -> tuple[str, str]:
 
 def _end_with_the_sweep() -> None:
     """No run goes on without who waits for it: standard input ends when that process does."""
-    while os.read(
-        0, 1
-    ):  # by the descriptor: a thread that waits in a buffered file breaks the interpreter's end
+    # By the descriptor: a thread that waits in a buffered file breaks the interpreter's end.
+    while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -54,8 +54,8 @@ class Checkpoint:
             pickle.dump(self.state, file, protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def exact(path: Path) -> bool:
-    """Whether a training that goes on from this checkpoint is as one that was never stopped."""
+def has_environments(path: Path) -> bool:
+    """Whether a training can go on from this checkpoint in the middle of its episodes."""
     with zipfile.ZipFile(path) as archive:
         return ENTRY in archive.namelist()
 
@@ -66,7 +66,7 @@ def read(path: Path) -> dict[str, Any] | None:
     Raises:
         VlmcarError: it is broken, or cannot be read with the versions here.
     """
-    if not exact(path):
+    if not has_environments(path):
         return None
     with _explained(path), zipfile.ZipFile(path) as archive, archive.open(ENTRY) as file:
         state: dict[str, Any] = pickle.load(file)
