@@ -14,53 +14,22 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from vlmcar.errors import ConfigError as ConfigError  # with every other noun, in one place
+from vlmcar.errors import NoReply as NoReply
+from vlmcar.errors import NotAvailable as NotAvailable
+from vlmcar.errors import Refused as Refused
+from vlmcar.errors import Stopped as Stopped
+from vlmcar.errors import Truncated as Truncated
+from vlmcar.errors import VlmcarError as VlmcarError
+
 Frame: TypeAlias = NDArray[np.uint8]
 """uint8 (height, width, 3) RGB, 0-255."""
 
 Frames: TypeAlias = NDArray[np.uint8]
 """uint8 (batch, height, width, 3) RGB, 0-255."""
 
-
 Truth: TypeAlias = Mapping[str, NDArray[np.bool_]]
 """Ground truth, bool (batch,) per predicate: for measuring, and for judges that are called simulated."""
-
-
-class VlmcarError(Exception):
-    """An error a user can act on: shown as one line, without a traceback."""
-
-
-class ConfigError(VlmcarError):
-    """A configuration that cannot run; raised before anything has started."""
-
-
-class Stopped(VlmcarError):
-    """The run was asked to stop, and left; ``signal`` is the signal's number."""
-
-    def __init__(self, signal: int) -> None:
-        super().__init__(signal)  # alone, as pickling wants it
-        self.signal = signal
-
-    def __str__(self) -> str:
-        return "stopped; the same command goes on from the last checkpoint, if there is one"
-
-
-class NoReply(VlmcarError):
-    """The VLM gave no usable reply: out of reach, out of time, or nonsense. Never cached.
-
-    Attributes:
-        spent: a ``Reply`` or ``Decisions`` with what it took all the same, and with those answers that did come;
-            ``None``: not known.
-    """
-
-    spent: Any = None
-
-
-class Refused(NoReply):
-    """The VLM, or a filter before or after it, declined to answer."""
-
-
-class Truncated(NoReply):
-    """The reply ends where the token limit cut it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +38,8 @@ class Trajectory:
 
     frames: Frames
     """uint8 (steps + 1, height, width, 3) RGB, 0-255."""
-    actions: NDArray[np.int64]
-    """int64 (steps,)."""
+    actions: NDArray[Any]
+    """int64 (steps,), or float32 (steps, dimensions) of a Box; (steps, 0) where they are not known."""
     rewards: NDArray[np.float32]
     """float32 (steps,): the environment's own reward."""
     success: bool
@@ -80,12 +49,15 @@ class Trajectory:
 
 
 class Moves(NamedTuple):
-    """What a task's actions are good for: enough to act out policies that might exploit a reward."""
+    """What a task's actions are good for: enough to act out policies that might exploit a reward.
 
-    idle: int
-    """Does nothing."""
-    back_and_forth: tuple[int, int]
-    """Two that undo one another, such as turning left and right."""
+    An action is an ``int``, or a tuple of floats for a Box.
+    """
+
+    idle: Any
+    """Does nothing; ``None``: not known."""
+    back_and_forth: tuple[Any, Any] | None
+    """Two that undo one another, such as turning left and right; ``None``: not known."""
     interactions: frozenset[int]
     """Those that change something in the world other than the agent's place: taking, dropping, opening."""
 
@@ -360,6 +332,10 @@ class Task(Protocol):
     def training_seeds(self) -> range | None:
         """The seeds of the levels that training draws from; ``None``: it draws from all there are."""
 
+    @property
+    def demonstrations(self) -> int | None:
+        """How many episodes of experts there are; ``None``: one for every seed."""
+
     def images(self) -> tuple[Frame, Frame]:
         """The initial and the goal image that the VLM is shown, from one episode."""
 
@@ -370,13 +346,17 @@ class Task(Protocol):
         """The level that evaluation plays for ``seed``, as ``Trajectory.seed`` names it."""
 
     def expert(self, seed: int) -> Trajectory:
-        """A successful episode from the level drawn by ``seed``."""
+        """A successful episode from the level drawn by ``seed``; of limited ``demonstrations`` number ``seed``."""
 
     def random(self, seed: int, max_steps: int) -> Trajectory:
         """An episode of uniformly random actions on the level drawn by ``seed``."""
 
-    def replay(self, level: int, actions: Sequence[int] | NDArray[np.int64], kind: str) -> Trajectory:
-        """The episode that these actions lead to on a level (``level_to_play``, ``Trajectory.seed``)."""
+    def replay(self, level: int, actions: Sequence[Any] | NDArray[Any], kind: str) -> Trajectory:
+        """The episode that these actions lead to on a level (``level_to_play``, ``Trajectory.seed``).
+
+        Raises:
+            NotAvailable: the same actions lead elsewhere each time, or there is nothing to act in.
+        """
 
     def make_vec(
         self, num_envs: int, seeds: Sequence[int], frames: bool, auto_reset: bool, truth: bool = False
@@ -395,4 +375,7 @@ class Task(Protocol):
         """Ground truth by replaying the actions in the simulator: bool (steps + 1,) per predicate.
 
         For *measuring* accuracy only; generation, verification and VLM-CaR's reward never call it.
+
+        Raises:
+            NotAvailable: nobody has written down this task's.
         """

@@ -148,6 +148,7 @@ def _near_misses(task: Task, expert: Kept, number: int) -> Iterator[Kept]:
 
 def _exploits(task: Task, expert: Kept, steps: int) -> Iterator[Kept]:
     """Idle, spin and oscillate from the start; and hold what each event gave, turning on the spot."""
+    assert task.moves.back_and_forth
     idle, (back, forth) = task.moves.idle, task.moves.back_and_forth
     actions = expert.trajectory.actions.tolist()
     yield keep(task.replay(expert.seed, [idle] * steps, "idle"))
