@@ -221,16 +221,14 @@ def test_one_frame_is_no_episode(tmp_path: Path) -> None:
 def test_frames_of_two_sizes_say_which_episode_differs(tmp_path: Path) -> None:
     save_pictures(tmp_path / "a", episode(1))
     save_pictures(tmp_path / "b", episode(1, height=25))
-    with pytest.raises(
-        VlmcarError, match=r"b has frames of 32 x 25 pixels, the episodes before it of 32 x 24"
-    ):
+    with pytest.raises(VlmcarError, match=r"b: frame 1 has 32 x 25 pixels, those before it 32 x 24 pixels"):
         read(str(tmp_path))
 
 
 def test_frames_of_two_sizes_in_one_episode(tmp_path: Path) -> None:
     save_pictures(tmp_path, episode(1))
     save_pictures(tmp_path, episode(0, width=33), first=2)
-    with pytest.raises(VlmcarError, match=r"frame 3 has 33 x 24 pixels, the first one 32 x 24"):
+    with pytest.raises(VlmcarError, match=r"frame 3 has 33 x 24 pixels, those before it 32 x 24"):
         read(str(tmp_path))
 
 
@@ -249,8 +247,22 @@ def test_too_much_for_memory_says_how_to_get_by(
     monkeypatch.setattr(recording, "MOST_BYTES", 2 * frames.nbytes)
     assert len(read(str(tmp_path))) == 2
     monkeypatch.setattr(recording, "MOST_BYTES", 2 * frames.nbytes - 1)
-    with pytest.raises(ConfigError, match="GiB of memory: give fewer episodes, keep every n-th frame"):
+    with pytest.raises(ConfigError, match="GiB of memory: read fewer episodes, make the frames smaller"):
         read(str(tmp_path))
+    assert len(read(str(tmp_path), most=1)) == 1
+    assert len(read(str(tmp_path), size=(47, 64))) == 2
+
+
+def test_fewer_and_smaller(tmp_path: Path) -> None:
+    for number in range(3):
+        small = episode(2, 6, 8, seed=number)
+        save_pictures(tmp_path / f"{number}", small.repeat(5, axis=1).repeat(5, axis=2))
+    (first, second) = read(str(tmp_path), most=2, size=(6, 8))
+    np.testing.assert_array_equal(first.frames, episode(2, 6, 8, seed=0))
+    np.testing.assert_array_equal(second.frames, episode(2, 6, 8, seed=1))
+    save_pictures(tmp_path / "1", episode(2, 12, 16))
+    with pytest.raises(VlmcarError, match="1: frame 1 has 16 x 12 pixels, those before it 40 x 30 pixels"):
+        read(str(tmp_path), size=(6, 8))
 
 
 # npz files

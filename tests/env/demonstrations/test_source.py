@@ -39,6 +39,10 @@ def test_recorded_episodes_are_read_once_and_late(tmp_path: Path) -> None:
     np.savez(path, frames=np.zeros((3, 4, 4, 3), np.uint8))
     assert len(recorded.trajectories[0].frames) == 3
     assert recorded.trajectories is recorded.trajectories
+    np.savez(tmp_path / "two.npz", frames=np.zeros((5, 4, 4, 3), np.uint8))
+    fewer = open_source(str(tmp_path), most=1, size=(2, 3))
+    assert isinstance(fewer, Recorded)
+    assert [trajectory.frames.shape for trajectory in fewer.trajectories] == [(3, 2, 3, 3)]
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere.npz", "some/where.mp4"])

@@ -22,7 +22,7 @@ _READABLE = (
 )
 
 
-def read(source: str) -> list[Trajectory]:
+def read(source: str, most: int | None = None, size: tuple[int, int] | None = None) -> list[Trajectory]:
     """The recorded episodes of a source, with kind ``expert``.
 
     A trajectory's ``seed`` is that of its reset where the file says it, and its number (0, 1, ...) elsewhere;
@@ -30,6 +30,8 @@ def read(source: str) -> list[Trajectory]:
 
     Args:
         source: a folder, a file, or ``minari:<dataset id>``, as the package's docstring says.
+        most: so many episodes are read, the first ones; ``None``: all.
+        size: (height, width) in pixels that frames are resized to; ``None``: as they are.
 
     Raises:
         ConfigError: the source is not there, holds nothing to read, or more than should be in memory.
@@ -38,11 +40,12 @@ def read(source: str) -> list[Trajectory]:
     if source.startswith(MINARI):
         from vlmcar.env.demonstrations import minari
 
-        return trajectories(minari.recordings(source.removeprefix(MINARI)), source)
+        return trajectories(minari.recordings(source.removeprefix(MINARI)), source, most, size)
     path = Path(source).expanduser()
     if not path.exists():
         raise ConfigError(f"{source} does not exist: give a folder or a file of demonstrations")
-    return trajectories(_of_folder(path) if path.is_dir() else _of_file(path), source)
+    recordings = _of_folder(path) if path.is_dir() else _of_file(path)
+    return trajectories(recordings, source, most, size)
 
 
 def _of_file(path: Path) -> Iterator[Recording]:

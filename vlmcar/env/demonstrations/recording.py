@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,24 +33,20 @@ class Recording(NamedTuple):
     """Of the environment's reset; ``None``: not known."""
 
 
-def trajectories(recordings: Iterable[Recording], source: str) -> list[Trajectory]:
-    """Experts' episodes of one frame shape, in the order given.
+def trajectories(
+    recordings: Iterable[Recording], source: str, most: int | None = None, size: tuple[int, int] | None = None
+) -> list[Trajectory]:
+    """Experts' episodes of one frame size, in the order given; the arguments are those of ``read``.
 
     Raises:
-        VlmcarError: an episode has fewer than two frames, or frames of another shape.
+        VlmcarError: an episode has fewer than two frames, or frames of another size.
         ConfigError: there are none, or they need more memory than ``MOST_BYTES``.
     """
-    taken: list[Trajectory] = []
-    before = 0
-    for number, recording in enumerate(recordings):
-        frames = np.stack(list(_checked(recording, before, source)))
-        if taken and frames.shape[1:] != taken[0].frames.shape[1:]:
-            raise VlmcarError(
-                f"{recording.name} has frames of {size_of(frames[0])}, the episodes before it of "
-                f"{size_of(taken[0].frames[0])}: all frames of {source} must have one size"
-            )
-        before += frames.nbytes
-        taken.append(_trajectory(recording, frames, number))
+    reader = _Reader(source, size)
+    taken = [
+        _trajectory(recording, np.stack(list(reader.frames(recording))), number)
+        for number, recording in enumerate(islice(recordings, most))
+    ]
     if not taken:
         raise ConfigError(f"{source} holds no episodes")
     return taken
@@ -57,33 +56,49 @@ def refuse_size(bytes_: int, source: str) -> None:
     """Raise ``ConfigError`` if frames of so many bytes are more than should be in memory."""
     if bytes_ > MOST_BYTES:
         raise ConfigError(
-            f"the frames of {source} take more than {MOST_BYTES / 2**30:g} GiB of memory: give fewer episodes, "
-            "keep every n-th frame only, or make the pictures smaller (a video: ffmpeg -vf fps=5,scale=256:-2)"
+            f"the frames of {source} take more than {MOST_BYTES / 2**30:g} GiB of memory: read fewer episodes, "
+            "make the frames smaller, or keep every n-th only (a video: ffmpeg -vf fps=5,scale=256:-2)"
         )
 
 
-def size_of(frame: Frame) -> str:
-    """Width x height, as people say it."""
-    return f"{frame.shape[1]} x {frame.shape[0]} pixels"
+@dataclass
+class _Reader:
+    """Checks the frames of one source while they are read, and makes them as large as they shall be."""
 
+    source: str
+    size: tuple[int, int] | None
+    shape: tuple[int, ...] | None = None
+    """Of all frames as the files have them."""
+    bytes: int = 0
+    """Of all frames so far, as they are kept."""
 
-def _checked(recording: Recording, before: int, source: str) -> Iterator[Frame]:
-    """The frames of a recording, where the episodes before it took so many bytes."""
-    count, first = 0, None
-    for count, frame in enumerate(recording.frames, start=1):
-        if first is None:
-            first = frame
-        if frame.shape != first.shape:
+    def frames(self, recording: Recording) -> Iterator[Frame]:
+        count = 0
+        for count, frame in enumerate(recording.frames, start=1):
+            self.shape = self.shape or frame.shape
+            if frame.shape != self.shape:
+                raise VlmcarError(
+                    f"{recording.name}: frame {count} has {_pixels(frame.shape)}, those before it "
+                    f"{_pixels(self.shape)}; all frames of {self.source} must have one size"
+                )
+            kept = frame if self.size is None else _resized(frame, self.size)
+            self.bytes += kept.nbytes
+            refuse_size(self.bytes, self.source)
+            yield kept
+        if count < 2:
             raise VlmcarError(
-                f"{recording.name}: frame {count} has {size_of(frame)}, the first one {size_of(first)}; "
-                "all must have one size"
+                f"{recording.name} has {count} frame{'s' * (count != 1)}: an episode needs its first and its last, "
+                "at least"
             )
-        refuse_size(before + count * frame.nbytes, source)
-        yield frame
-    if count < 2:
-        raise VlmcarError(
-            f"{recording.name} has {count} frame{'s' * (count != 1)}: an episode needs its first and its last, at least"
-        )
+
+
+def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
+    return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _pixels(shape: tuple[int, ...]) -> str:
+    """Width x height, as people say it."""
+    return f"{shape[1]} x {shape[0]} pixels"
 
 
 def _trajectory(recording: Recording, frames: NDArray[np.uint8], number: int) -> Trajectory:

@@ -16,19 +16,25 @@ class Recorded:
     """Episodes on disk, which are read when they are first asked for."""
 
     source: str
+    most: int | None = None
+    size: tuple[int, int] | None = None
 
     @cached_property
     def trajectories(self) -> list[Trajectory]:
         """As ``read`` gives them, with its errors."""
-        return read(self.source)
+        return read(self.source, self.most, self.size)
 
 
-def open_source(source: str, algorithm: str | None = None) -> Recorded | Expert:
+def open_source(
+    source: str, algorithm: str | None = None, most: int | None = None, size: tuple[int, int] | None = None
+) -> Recorded | Expert:
     """What a source is; nothing is read, loaded or imported yet.
 
     Args:
         source: as this package's docstring says.
         algorithm: of a Stable-Baselines3 policy; ``None`` for everything else.
+        most: of recorded episodes, as ``read`` has it.
+        size: likewise.
 
     Raises:
         ConfigError: there is no such source, or ``algorithm`` is missing or has nothing to name.
@@ -46,4 +52,4 @@ def open_source(source: str, algorithm: str | None = None) -> Recorded | Expert:
         raise ConfigError(
             f"algorithm={algorithm} belongs to a policy's .zip; for the episodes of {source} leave it null"
         )
-    return Recorded(source)
+    return Recorded(source, most, size)
