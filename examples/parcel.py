@@ -34,8 +34,8 @@ class Parcel(gymnasium.Env):
     def __init__(self, render_mode: str = "rgb_array") -> None:
         self.render_mode = render_mode
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
-        super().reset(seed=seed)
+    def reset(self, **given: Any) -> tuple[Any, dict]:
+        super().reset(**given)
         free = [place for place in np.ndindex(CELLS, CELLS) if place != tuple(MAT_AT)]
         robot, parcel = self.np_random.choice(len(free), 2, replace=False)
         self.robot, self.parcel = np.array(free[robot]), np.array(free[parcel])

@@ -163,9 +163,7 @@ def test_what_is_not_known_is_not_asked(make: Callable[..., Any], sandbox: Sandb
     )  # fmt: skip
     verdict = verified(make(*few), sandbox, program())
     assert verdict.accepted, verdict.feedback
-    missing = {
-        (row.name, row.trajectories): row.threshold for row in verdict.checks if row.measured is None
-    }
+    missing = {(row.name, row.trajectories): row.threshold for row in verdict.checks if row.measured is None}
     idle = "not available: which action does nothing is not known (env.actions.idle)"
     back = "not available: which two actions undo one another is not known (env.actions.back_and_forth)"
     assert missing == {
@@ -186,7 +184,11 @@ def test_what_is_not_known_is_not_asked(make: Callable[..., Any], sandbox: Sandb
 
 
 def test_a_program_that_pays_too_early_is_rejected(make: Callable[..., Any], sandbox: Sandbox) -> None:
-    early = program(PROGRAM.replace("(11 - start)", "(10 - start)"))
+    early = program(
+        PROGRAM.replace("float(columns[0] - start)", "min(1.0, float(columns[0] - start)").replace(
+            "(11 - start) if", "(10 - start)) if"
+        )
+    )
     verdict = verified(make(*KNOWN, "env.random_steps=3"), sandbox, early)
     assert "expert_completes_early" in {row.name for row in verdict.checks if not row.passed}
 
@@ -224,9 +226,7 @@ def test_an_environment_that_does_not_repeat_itself(make: Callable[..., Any], sa
     verdict = verified(built, sandbox, program())
     assert verdict.accepted, verdict.feedback
     reasons = {row.threshold for row in verdict.checks if row.measured is None}
-    assert reasons == {
-        "not available: the same actions do not lead to the same frames in this environment"
-    }
+    assert reasons == {"not available: the same actions do not lead to the same frames in this environment"}
 
 
 def test_images_from_files(make: Callable[..., Any], tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_images_from_files(make: Callable[..., Any], tmp_path: Path) -> None:
     assert (initial == 10).all()
     assert (goal == 200).all()
     cv2.imwrite(str(tmp_path / "goal.png"), np.zeros((16, 16, 3), np.uint8))
-    with pytest.raises(ConfigError, match="give pictures of their shape"):
+    with pytest.raises(ConfigError, match="give pictures of the same shape"):
         make(*files).env.images()
 
 
@@ -246,7 +246,7 @@ def test_images_from_files(make: Callable[..., Any], tmp_path: Path) -> None:
     ("override", "words"),
     [
         ("env.env_id=tests.env.own:not_an_environment", "returned str, and no gymnasium.Env"),
-        ("env.env_id=no_such_module:make", "must be a module in this folder or among the installed packages"),
+        ("env.env_id=no_such_module:make", "must be a module in this folder, or be installed"),
         ("env.env_id=NoSuchEnv-v0", "NoSuchEnv"),
         ("env.max_episode_steps=null", "has no time limit that is known"),
         ("+env.kwargs.boxes=1", "boxes"),

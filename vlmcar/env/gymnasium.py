@@ -216,32 +216,22 @@ class Gymnasium:
 
     @cached_property
     def _source(self) -> Recorded | Expert:
-        return open_source(self.experts.source, self.experts.algorithm)
+        return open_source(self.experts.source, self.experts.algorithm, size=self._size)
 
     @cached_property
     def _recorded(self) -> list[Trajectory] | None:
         """Demonstrations that are on disk, numbered, with frames of the size that programs get."""
-        return self._numbered(self._source.trajectories) if isinstance(self._source, Recorded) else None
+        return _numbered(self._source.trajectories) if isinstance(self._source, Recorded) else None
 
     @cached_property
     def _randoms(self) -> list[Trajectory] | None:
         if self.randoms is not None:
-            found = self._numbered(read(self.randoms))
-            return [dataclasses.replace(one, kind="random", success=False) for one in found]
+            return _numbered(read(self.randoms, size=self._size), kind="random", success=False)
         return [] if self.env_id is None else None
-
-    def _numbered(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
-        return [
-            dataclasses.replace(one, frames=self._sized(one.frames), seed=number)
-            for number, one in enumerate(trajectories)
-        ]
 
     @property
     def _size(self) -> tuple[int, int] | None:
         return None if self.frame_size is None else (self.frame_size[0], self.frame_size[1])
-
-    def _sized(self, frames: Frames) -> Frames:
-        return frames if self._size is None else np.stack([resized(frame, self._size) for frame in frames])
 
     @cached_property
     def _images(self) -> tuple[Frame, Frame]:
@@ -339,6 +329,10 @@ class Gymnasium:
             return _digest(self._recorded)
         assert not isinstance(self._source, Recorded)
         return self._source.identity()
+
+
+def _numbered(trajectories: Sequence[Trajectory], **changes: Any) -> list[Trajectory]:
+    return [dataclasses.replace(one, seed=number, **changes) for number, one in enumerate(trajectories)]
 
 
 def _action(space: Any, action: Any) -> Any:

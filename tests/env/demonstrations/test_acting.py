@@ -230,7 +230,7 @@ def test_a_class_remembers_within_one_episode(here: Path, cartpole: gymnasium.En
     [
         (
             "my_nothing:expert",
-            r"my_nothing:expert cannot be imported \(No module named 'my_nothing'\): .* or lie in",
+            r"my_nothing:expert cannot be imported \(No module named 'my_nothing'\): .* in this folder",
         ),
         (
             "my_needs:expert",

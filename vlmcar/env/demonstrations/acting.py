@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import os
+import inspect
 import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vlmcar.env.demonstrations.words import first_line
+from vlmcar.env.imported import imported_module
 from vlmcar.types import ConfigError, VlmcarError
 
 Policy: TypeAlias = Callable[[Any], Any]
@@ -46,6 +47,9 @@ class Expert(Protocol):
         Raises:
             VlmcarError: there is no expert to be had, or not for this environment.
         """
+
+    def identity(self) -> str:
+        """12 hex digits of what it is: of its weights, or of the module that it is written in."""
 
 
 def acting(source: str, algorithm: str | None = None) -> Expert:
@@ -143,6 +147,9 @@ class SavedPolicy:
                 "that model.save() wrote, and the algorithm that wrote it"
             ) from error
 
+    def identity(self) -> str:
+        return _digest(Path(self.path).expanduser().read_bytes())
+
     def _class(self) -> Any:
         package = ALGORITHMS[self.algorithm]
         try:
@@ -171,19 +178,18 @@ class Function:
             )
         return policy
 
+    def identity(self) -> str:
+        file = inspect.getsourcefile(imported_module(self.module, self._name))
+        source = Path(file).read_bytes() if file else b""
+        return _digest(f"{self._name} ".encode() + source)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.module}:{self.function}"
+
     @cached_property
     def _made(self) -> Callable[[Any], Any]:
-        here = os.getcwd()
-        if here not in sys.path and "" not in sys.path:
-            sys.path.insert(0, here)  # as python -m does
-        try:
-            module = importlib.import_module(self.module)
-        except (ImportError, SyntaxError) as error:
-            raise VlmcarError(
-                f"{self.module}:{self.function} cannot be imported ({first_line(error)}): it must be installed, "
-                f"or lie in {here}"
-            ) from error
-        made = getattr(module, self.function, None)
+        made = getattr(imported_module(self.module, self._name), self.function, None)
         if made is None:
             raise VlmcarError(
                 f"{self.module} has no {self.function}: write function(env) -> (observation -> action)"
@@ -194,3 +200,7 @@ class Function:
                 "that returns a function from observation to action"
             )
         return made
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
