@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.wrappers import RescaleObservation
+
+LOW, HIGH = np.float32(-1.0), np.float32(1.0)
 
 
 def mountain_car(**kwargs: Any) -> gymnasium.Env:
     """For ``env.env_id=examples.classic:mountain_car``."""
-    return RescaleObservation(gymnasium.make("MountainCar-v0", **kwargs), -1.0, 1.0)
+    return RescaleObservation(gymnasium.make("MountainCar-v0", **kwargs), LOW, HIGH)
 
 
 def mountain_car_continuous(**kwargs: Any) -> gymnasium.Env:
     """The same car with a motor that pushes as hard as it is told."""
-    return RescaleObservation(gymnasium.make("MountainCarContinuous-v0", **kwargs), -1.0, 1.0)
+    return RescaleObservation(gymnasium.make("MountainCarContinuous-v0", **kwargs), LOW, HIGH)
