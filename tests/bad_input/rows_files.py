@@ -248,7 +248,7 @@ ROWS = (
         "put it back",
         prepare=broken(stored, "conversation.jsonl", Path.unlink),
     ),
-    row("no recordings there", OFFLINE, "is no folder", "repository's root", status=2),
+    row("no recordings there", OFFLINE, "is no folder", "null takes", status=2),
     row(
         "recordings of nothing",
         OFFLINE,
