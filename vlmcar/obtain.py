@@ -184,6 +184,7 @@ def _make_program(
         made.conversation.replies[-1].model,
         folder,
         vlm.ledger.entries(),
+        built.env.frames()[0].shape,
     )
     store.put(stored)
     return stored
