@@ -1,19 +1,8 @@
 """One run, or with -m a sweep: ``python run.py --help``."""
 
-import hydra
-from omegaconf import DictConfig
+from pathlib import Path
 
-from vlmcar.cli import execute, one_line_errors
-from vlmcar.launchers import remember_command
-from vlmcar.sweep.whole import whole_sweep
-
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
-    execute(cfg)
-
+from vlmcar.cli import main
 
 if __name__ == "__main__":
-    remember_command()
-    with one_line_errors(), whole_sweep():
-        main()
+    main(Path(__file__).with_name("conf"))

@@ -17,7 +17,7 @@ from vlmcar.bench import around
 from vlmcar.bench.around import reporting, starting, verification
 from vlmcar.bench.growth import lengthened
 from vlmcar.bench.rendering import rendering
-from vlmcar.bench.training import Clock, compare
+from vlmcar.bench.training import Clock, compare, components
 from vlmcar.program.screening import screen
 from vlmcar.types import Program, VlmcarError
 from vlmcar.vlm.tiny import save_tiny_vlm
@@ -69,10 +69,9 @@ def test_a_command_that_ends_otherwise_is_not_measured(monkeypatch: pytest.Monke
         around._seconds(["nonsense=1"], 0)
 
 
-def test_elsewhere_it_says_where_to_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_finds_the_configuration_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(VlmcarError, match="repository's root"):
-        compare("minigrid", rounds=1, steps=2048)
+    assert components("minigrid", "seed=3").seed == 3
 
 
 def test_a_clock_does_not_count_what_others_count() -> None:

@@ -202,6 +202,21 @@ def test_a_key_in_the_wrong_place_is_not_shown_by_a_sweep_either(tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+def test_yamls_of_ones_own_are_choices_too(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    mine = (ROOT / "conf/env/minigrid/doorkey_5x5.yaml").read_text()
+    (tmp_path / "env/mine.yaml").write_text(mine.replace("name: doorkey_5x5", "name: mine"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "run.py", "--config-dir", str(tmp_path), *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert OmegaConf.create(run("env=mine", "--cfg", "job").stdout)["env"]["name"] == "mine"
+    wrong = run("env=mnie")
+    assert wrong.returncode == 2
+    assert wrong.stderr.rstrip().endswith("; did you mean env=mine?")
+
+
 def test_help_and_the_whole_config_are_readable() -> None:
     done = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0

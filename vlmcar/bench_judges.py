@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from tqdm import tqdm
 
 from vlmcar.config import Components, build
+from vlmcar.installation import conf
 from vlmcar.measure import read_truths
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
@@ -158,7 +159,7 @@ def bench(env: str, model: str, rounds: int, vlm_frames: int) -> dict[str, Any]:
     def built(*overrides: str) -> Components:
         return build(compose("config", [f"env={env}", *overrides]))
 
-    with initialize_config_dir(str(Path("conf").resolve()), version_base="1.3"):
+    with initialize_config_dir(str(conf()), version_base="1.3"):
         stored = obtain_program(built(), Console("bench"))
         tiny = [*_TINY, f"vlm.model={model}"]
         contestants = [
@@ -209,8 +210,6 @@ def main() -> None:
     parser.add_argument("--vlm-frames", type=int, default=64, help="per round (default: %(default)s)")
     parser.add_argument("--out", default="results/bench_judges.json", help="default: %(default)s")
     chosen = parser.parse_args()
-    if not Path("conf/config.yaml").is_file():
-        raise SystemExit("there is no conf/config.yaml here; run it from the repository's root")
     with tempfile.TemporaryDirectory() as folder:
         model = chosen.model
         if model is None:

@@ -19,6 +19,7 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from vlmcar.installation import conf
 from vlmcar.program.errors import ProgramTimedOut
 from vlmcar.program.sandbox import Sandbox
 from vlmcar.record.manifest import provenance
@@ -142,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frame-seconds", type=float, help="instead of conf/sandbox/default.yaml's")
     parser.add_argument("--out", default="results/bench_sandbox.json", help="default: %(default)s")
     chosen = parser.parse_args(arguments)
-    sandbox = instantiate(OmegaConf.load("conf/sandbox/default.yaml"))
+    sandbox = instantiate(OmegaConf.load(conf() / "sandbox/default.yaml"))
     if chosen.frame_seconds:
         sandbox = replace(sandbox, frame_seconds=chosen.frame_seconds)
     cv2.setNumThreads(1)

@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
@@ -20,12 +22,29 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from vlmcar import stopping
-from vlmcar.launchers import explain
+from vlmcar.installation import conf, program, started_as
+from vlmcar.launchers import explain, remember_command
 from vlmcar.outside import explained
+from vlmcar.sweep.whole import whole_sweep
 from vlmcar.types import ConfigError, Stopped, VlmcarError
 
-_CONF = Path("conf")
 _WANTS_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def main(folder: Path | None = None) -> None:
+    """One command line: ``vlmcar``, ``python -m vlmcar`` or ``python run.py``.
+
+    Args:
+        folder: of the yamls; ``None``: what comes with the package.
+
+    Raises:
+        SystemExit: as ``one_line_errors`` and ``whole_sweep`` say.
+    """
+    remember_command()
+    OmegaConf.register_new_resolver("program", program, replace=True)  # of the text of --help
+    path = str((folder or conf()).absolute())
+    with one_line_errors(), whole_sweep():
+        hydra.main(version_base="1.3", config_path=path, config_name="config")(execute)()
 
 
 def execute(cfg: DictConfig) -> None:
@@ -113,7 +132,7 @@ def _refuse_keys(arguments: list[str]) -> None:
 
 def _refuse_dashes(arguments: list[str]) -> None:
     """Hydra would answer with its usage, which does not say what is wrong. Other programs have flags of their own."""
-    if Path(sys.argv[0]).name != "run.py":
+    if started_as() is None:
         return
     for argument in arguments:
         found = re.match(r"--?([a-z_]{3,})(\.[\w.]+)?(=|$)", argument)
@@ -134,7 +153,7 @@ def _one_line(error: BaseException) -> str:
         )
     if line.startswith("Config group override"):  # Hydra's own, for group=null, and it does not say which
         null = [one for one in sys.argv[1:] if one.partition("=")[2] in ("null", "")]
-        return f"{' '.join(null)}: a group must have a choice; python run.py --help lists them"
+        return f"{' '.join(null)}: a group must have a choice; {program()} --help lists them"
     if "Ambiguous value" in line:
         return line.split(" 1. ")[0] + " Add -m to sweep over the values."
     return line + _hint(line)
@@ -144,9 +163,7 @@ def _hint(line: str) -> str:
     """What was probably meant, where Hydra knows no such choice or setting."""
     if found := re.search(r"Could not find '((?:hydra/)?\w+)/([^']+)'", line):
         group, choice = found.groups()
-        paths = {
-            p.stem: str(p.relative_to(_CONF / group).with_suffix("")) for p in (_CONF / group).rglob("*.yaml")
-        }
+        paths = {path.stem: name for name, path in _choices(group).items()}
         close = difflib.get_close_matches(choice.split("/")[-1], paths, n=1)
         return f"; did you mean {group}={paths[close[0]]}?" if close else ""
     if found := re.search(r"Could not override '([\w.]+)'", line):
@@ -157,36 +174,47 @@ def _hint(line: str) -> str:
         close = [key for key in known if key.split(".")[-1] == word][:1]
         close = close or difflib.get_close_matches(word, known, n=1, cutoff=0.75)
         meant = f"did you mean {close[0]}? " if close else ""
-        return f" ({meant}python run.py --cfg job lists all settings)"
+        return f" ({meant}{program()} --cfg job lists all settings)"
     return ""
 
 
 def _owners(setting: str) -> str:
     """The choices, as ``group=name``, whose yaml has this setting."""
     group, _, key = setting.partition(".")
-    paths = [path for path in sorted((_CONF / group).rglob("*.yaml")) if key in _loaded(path)]
-    return " or ".join(f"{group}={path.relative_to(_CONF / group).with_suffix('')}" for path in paths)
+    return " or ".join(f"{group}={name}" for name, path in _choices(group).items() if key in _loaded(path))
+
+
+def _choices(group: str) -> dict[str, Path]:
+    """The yamls of a group, ours and those of ``--config-dir``, by what is typed for them."""
+    arguments = " ".join(sys.argv[1:]).replace("=", " ").split()
+    given = [Path(folder) for flag, folder in pairwise(arguments) if flag in ("--config-dir", "-cd")]
+    there = [folder / group for folder in (conf(), *given)]
+    return {
+        str(path.relative_to(folder).with_suffix("")): path
+        for folder in there
+        for path in sorted(folder.rglob("*.yaml"))
+    }
 
 
 def _loaded(path: Path) -> Any:
     """A yaml's content; nothing of a broken one, about which Hydra has its say."""
     try:
         return OmegaConf.load(path)
-    except YAMLError:
+    except (YAMLError, OSError, UnicodeDecodeError):
         return OmegaConf.create()
 
 
 def _settings() -> list[str]:
-    """``group``, ``group.key`` for every yaml of ``conf``, and the values of ``conf/config.yaml``."""
-    root = _CONF / "config.yaml"
+    """``group``, ``group.key`` for every yaml of a group, and the values of ``conf/config.yaml``."""
+    root = conf() / "config.yaml"
     keys = (
         {str(key) for key in _loaded(root) if key not in ("defaults", "hydra")} if root.is_file() else set()
     )
-    for path in _CONF.rglob("*.yaml"):
-        group = path.relative_to(_CONF).parts[0]
-        content = _loaded(path)
-        if isinstance(content, DictConfig) and group not in ("hydra", "experiment", "config.yaml"):
-            keys |= {group} | {f"{group}.{key!s}" for key in content if key not in ("_target_", "defaults")}
+    groups = [path.name for path in conf().glob("*/") if path.name not in ("hydra", "experiment")]
+    for group in groups:
+        contents = [_loaded(path) for path in _choices(group).values()]
+        found = {str(key) for content in contents if isinstance(content, DictConfig) for key in content}
+        keys |= {group} | {f"{group}.{key}" for key in found - {"_target_", "defaults"}}
     return sorted(keys)
 
 

@@ -17,6 +17,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vlmcar.installation import conf, program
 from vlmcar.types import VLM, ConfigError, Method, Task
 
 _LONGEST_NAME = 64
@@ -78,7 +79,7 @@ def build(cfg: DictConfig) -> Components:
     """
     for name in (*_COMPONENTS, *_VALUES):
         if name not in cfg or cfg[name] is None:
-            raise ConfigError(f"'{name}' is missing or null; python run.py --help lists the choices")
+            raise ConfigError(f"'{name}' is missing or null; {program()} --help lists the choices")
     for key in cfg:
         if key not in (*_COMPONENTS, *_VALUES):
             raise ConfigError(f"'{key!s}' is no setting{_did_you_mean(str(key), (*_COMPONENTS, *_VALUES))}")
@@ -182,7 +183,7 @@ def _check_folder_name(key: str, name: str) -> None:
 
 def _check_task(task: Task, checks: Any) -> None:
     """A task that is not what its name and its thresholds say would be compared with others under that name."""
-    own = Path("conf", "env", task.suite, f"{task.name}.yaml")
+    own = conf() / "env" / task.suite / f"{task.name}.yaml"
     env_id = getattr(task, "env_id", None)
     named = OmegaConf.select(OmegaConf.load(own), "env_id", default=env_id) if own.is_file() else env_id
     if named != env_id:

@@ -7,6 +7,8 @@ import shlex
 import sys
 import warnings
 
+from vlmcar.installation import program
+
 # Our yamls are named as the plugins name theirs, so that `hydra/launcher=ray` is the one with our values. Hydra then
 # checks ours against the plugin's types, which is welcome, and warns that a later Hydra will not.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
@@ -41,7 +43,7 @@ def command() -> str:
 
 
 def _command_line() -> str:
-    return shlex.join(["python", "run.py", *sys.argv[1:]])
+    return shlex.join([*program().split(), *sys.argv[1:]])
 
 
 def explain(error: Exception) -> tuple[str, int] | None:

@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from vlmcar.config import Components, run_path
-from vlmcar.obtain import RECORDINGS, obtain_program
+from vlmcar.installation import recordings
+from vlmcar.obtain import obtain_program
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.record.console import Console
 from vlmcar.record.folder import POLICY
@@ -46,10 +47,12 @@ def read_truths(task: str) -> dict[str, str]:
     Raises:
         VlmcarError: nobody has.
     """
-    path = RECORDINGS / task / "truth.yaml"
-    if not path.is_file():
+    paths = [folder / task / "truth.yaml" for folder in recordings()]
+    path = next((path for path in reversed(paths) if path.is_file()), None)
+    if path is None:
         raise VlmcarError(
-            f"{path} is missing: it names the ground truth of each sub-task, as `sub_task: predicate`"
+            f"results/recordings/{task}/truth.yaml is missing: it names the ground truth of each sub-task, as "
+            "`sub_task: predicate`"
         )
     truths = OmegaConf.to_container(OmegaConf.load(path))
     if not isinstance(truths, dict):

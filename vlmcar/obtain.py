@@ -28,8 +28,6 @@ from vlmcar.vlm.ledger import Ledger, spent_text
 
 T = TypeVar("T")
 
-RECORDINGS = Path("results/recordings")
-"""Kept with the repository, whatever ``results=`` says: what ``vlm=offline`` replays, each task's ``truth.yaml``."""
 SUBTASKS = "subtasks.json"
 
 
@@ -183,6 +181,7 @@ def _make_program(
         made.conversation.replies[-1].model,
         folder,
         vlm.ledger.entries(),
+        built.env.frames()[0].shape,
     )
     store.put(stored)
     return stored

@@ -95,6 +95,7 @@ def _refined(
         made.conversation.replies[-1].model,
         folder,
         Ledger(stored.ledger).merged(spent).entries(),
+        stored.frame_shape,
     )
 
 

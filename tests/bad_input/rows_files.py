@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.bad_input.kept import SMALL, SPARSE, TASK, finished, killed, stored
 from tests.bad_input.running import Mistake, Place
 from tests.conftest import ROOT
-from vlmcar.obtain import RECORDINGS
 
 RESUMED = ("config.yaml", "manifest.json", "ledger.json", "train.csv", "eval.csv")
 
@@ -66,7 +65,7 @@ def a_file(place: Place) -> None:
 
 
 def recordings(place: Place) -> Path:
-    shutil.copytree(ROOT / RECORDINGS / TASK, place.path / "recordings" / TASK)
+    shutil.copytree(ROOT / "results" / "recordings" / TASK, place.path / "recordings" / TASK)
     return place.path / "recordings" / TASK
 
 
@@ -248,7 +247,7 @@ ROWS = (
         "put it back",
         prepare=broken(stored, "conversation.jsonl", Path.unlink),
     ),
-    row("no recordings there", OFFLINE, "is no folder", "repository's root", status=2),
+    row("no recordings there", OFFLINE, "is no folder", "null takes", status=2),
     row(
         "recordings of nothing",
         OFFLINE,

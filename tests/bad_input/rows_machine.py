@@ -25,12 +25,6 @@ def elsewhere(place: Place) -> None:
     shutil.copy(ROOT / "run.py", place.cwd)
 
 
-def another_folder(place: Place) -> None:
-    """``conf`` is beside ``run.py``, but the current folder is another."""
-    place.cwd = place.path / "home"
-    place.cwd.mkdir()
-
-
 LACKS = (
     lacks(
         "Procgen is not installed",
@@ -110,14 +104,6 @@ LACKS = (
         "Primary config directory not found",
         prepare=elsewhere,
         status=2,
-    ),
-    Mistake(
-        "environment",
-        "another current folder",
-        "{root}/run.py method=sparse",
-        ("run from the repository's root",),
-        also="results={place}/results",
-        prepare=another_folder,
     ),
     lacks(
         "a sandbox that cannot start in time",

@@ -245,7 +245,7 @@ class Sweeps:
     def Popen(self, arguments: list[str], env: dict[str, str]) -> SimpleNamespace:
         self.ran.append(arguments[1:])
         return SimpleNamespace(
-            wait=lambda timeout=None: self.ends(arguments[3]), send_signal=self.signals.append
+            wait=lambda timeout=None: self.ends(arguments[-1]), send_signal=self.signals.append
         )
 
 
@@ -264,7 +264,9 @@ def test_it_says_the_plan_then_sweeps_what_is_left_then_draws(
     assert command.main(["--plan"]) == 0
     assert sweeps.ran == []
     assert command.main([]) == 1
-    assert sweeps.ran == [["run.py", "-m", "experiment=paper_unlock"]]  # what is complete is not started
+    assert sweeps.ran == [
+        ["-m", "vlmcar", "-m", "experiment=paper_unlock"]
+    ]  # what is complete is not started
     said = capsys.readouterr()
     assert said.out.index("The rest is") < said.out.index("paper_unlock: python run.py")
     assert "Failed, as said above: paper_unlock" in said.err
@@ -280,7 +282,7 @@ def test_another_experiment_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_ctrl_c_ends_the_whole_and_draws_nothing(half_done: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
-    interrupts = iter([KeyboardInterrupt(), command.subprocess.TimeoutExpired("run.py", 10), None])
+    interrupts = iter([KeyboardInterrupt(), command.subprocess.TimeoutExpired("vlmcar", 10), None])
 
     def ends(_: str) -> int:
         if error := next(interrupts):

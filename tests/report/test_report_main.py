@@ -194,7 +194,7 @@ def test_nothing_to_report(report, tmp_path, capsys):
     (tmp_path / "results").mkdir()
     text = report()
     for said in (text, capsys.readouterr().out):
-        assert "`make run` or `python run.py -m env=minigrid seed=0,1,2`" in said
+        assert "`python run.py -m env=minigrid seed=0,1,2`" in said
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["index.html", "report.md"]
 
 

@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 
 from vlmcar.config import Components, build
 from vlmcar.env.minigrid_render import TileRenderer
+from vlmcar.installation import conf
 from vlmcar.measure import read_truths
 from vlmcar.obtain import obtain_program, obtain_subtasks
 from vlmcar.record.console import Console
@@ -23,7 +24,7 @@ from vlmcar.record.recorder import RunRecorder
 from vlmcar.reward.vector import RewardVecEnv
 from vlmcar.training.bookkeeper import Bookkeeper
 from vlmcar.training.evaluate import Evaluator
-from vlmcar.types import Material, Program, TruthJudge, VlmcarError
+from vlmcar.types import Material, Program, TruthJudge
 from vlmcar.vlm.counted import CountedVLM
 from vlmcar.vlm.ledger import Ledger
 
@@ -193,15 +194,8 @@ _COUNTERS = ("frames_judged", "frames_remembered", "seconds", "cpu_seconds")
 
 
 def components(env: str, *overrides: str) -> Components:
-    """Of a choice of the config group ``env``.
-
-    Raises:
-        VlmcarError: not run from the repository's root.
-    """
-    conf = Path("conf").resolve()
-    if not (conf / "config.yaml").is_file():
-        raise VlmcarError("there is no conf/config.yaml here; run it from the repository's root")
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    """Of a choice of the config group ``env``."""
+    with initialize_config_dir(str(conf()), version_base="1.3"):
         return build(compose("config", [f"env={env}", "logger=none", *overrides]))
 
 

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from vlmcar.cli import environment, one_line_errors
+from vlmcar.installation import program
 from vlmcar.paper.estimate import Speeds, plan_text
 from vlmcar.paper.page import write_pages
-from vlmcar.paper.plan import Figure, check_here, figures, names
+from vlmcar.paper.plan import Figure, figures, names
 from vlmcar.types import VlmcarError
 
 STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
@@ -23,7 +24,6 @@ SECONDS_TO_STOP = 60.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 0, or 1 when a sweep failed; what there is was drawn all the same."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    check_here()
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = _parser().parse_args(arguments[:end])
     _check(arguments[end + 1 :])
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [--plan | --draw] [--figures NAME ...] [-- OVERRIDE ...]",
         description="The figures of the VLM-CaR paper's MiniGrid environments, from runs of this suite. Says first "
         "how many runs are complete and how long the rest takes, then runs it, then writes <results>/paper/paper.html. "
-        "Complete runs are skipped, and broken ones go on. What follows -- is handed to run.py: -- results=elsewhere",
+        "Complete runs are skipped, and broken ones go on. What follows -- is each sweep's: -- results=elsewhere",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -88,8 +88,8 @@ def _sweep(figure: Figure) -> int:
 
     Ctrl-C reaches the sweep, too, which is given the time to end.
     """
-    print(f"\n{figure.name}: {shlex.join(['python', 'run.py', *figure.arguments])}", flush=True)
-    process = subprocess.Popen([sys.executable, "run.py", *figure.arguments], env=environment())
+    print(f"\n{figure.name}: {shlex.join([*program().split(), *figure.arguments])}", flush=True)
+    process = subprocess.Popen([sys.executable, "-m", "vlmcar", *figure.arguments], env=environment())
     try:
         status = process.wait()
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlmcar.installation import program
 from vlmcar.paper.digitised import FOLDER, Published, read_published
 from vlmcar.paper.plan import STATES, Figure, PlannedRun
 from vlmcar.report.agreement import read_agreement
@@ -74,7 +75,7 @@ def _section(figure: Figure, read: Results, out: Path, command: str) -> list[str
     except VlmcarError as error:
         published, remark = [], f"**Published values left out:** {one_line(str(error))}."
     panels = _panels(figure, read)
-    again = shlex.join(["python", "run.py", *figure.arguments])
+    again = shlex.join([*program().split(), *figure.arguments])
     if panels:
         picture = _draw(figure.name, panels, published, read, out, command)
         shown = [f"![Success over steps on {', '.join(figure.envs)}]({picture.name})", remark]

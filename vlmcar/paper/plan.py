@@ -14,10 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from vlmcar.config import build, config_hash, relevant_settings, run_path
+from vlmcar.installation import conf
 from vlmcar.record.folder import RunFolder
-from vlmcar.types import VlmcarError
 
-CONF = Path("conf")
 STATES = {"complete": "complete", "resume": "resumable", "new": "to begin", "other": "other settings"}
 """A folder's state -> what a table calls it."""
 
@@ -62,7 +61,7 @@ class Figure:
     """Runs side by side."""
     results: Path
     arguments: tuple[str, ...]
-    """Of ``run.py``, for all of its runs."""
+    """Of the suite's command, for all of its runs."""
 
     @property
     def envs(self) -> list[str]:
@@ -73,28 +72,22 @@ class Figure:
         return Counter(run.state() for run in self.runs)
 
 
-def check_here() -> None:
-    """Raises ``VlmcarError`` where there is no ``run.py`` and no ``conf`` to run."""
-    if not (CONF / "config.yaml").is_file() or not Path("run.py").is_file():
-        raise VlmcarError("there is no conf/config.yaml or run.py here; run it from the repository's root")
-
-
 def names() -> list[str]:
     """Of the experiment yamls, one per figure."""
-    return sorted(path.stem for path in (CONF / "experiment").glob("paper_*.yaml"))
+    return sorted(path.stem for path in (conf() / "experiment").glob("paper_*.yaml"))
 
 
 def figures(chosen: Iterable[str], overrides: Sequence[str]) -> list[Figure]:
-    """Compose every run of these experiments, as ``run.py -m`` would, and check it.
+    """Compose every run of these experiments, as ``vlmcar -m`` would, and check it.
 
     Args:
         chosen: of ``names``.
-        overrides: as on the command line of ``run.py``; lists are swept.
+        overrides: as on the command line of ``vlmcar``; lists are swept.
 
     Raises:
         ConfigError, HydraException: a run cannot be configured so.
     """
-    with initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+    with initialize_config_dir(str(conf()), version_base="1.3"):
         return [_figure(name, list(overrides)) for name in chosen]
 
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from vlmcar.cli import one_line_errors
 from vlmcar.config import Components, build
+from vlmcar.installation import conf
 from vlmcar.power.corpus import TASKS, Entry, corpus
 from vlmcar.power.figure import draw
 from vlmcar.power.labels import Labelled, agreement, episodes, label
@@ -98,10 +99,7 @@ def _read(file: Path) -> list[dict[str, str]]:
 
 @cache
 def _built(env: str, results: str) -> Components:
-    conf = Path("conf").resolve()
-    if not (conf / "config.yaml").is_file():
-        raise SystemExit("vlmcar.power: there is no conf/config.yaml here; run it from the repository's root")
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    with initialize_config_dir(str(conf()), version_base="1.3"):
         return build(compose("config", [f"env={env}", f"results={results}", "method=vlmcar"]))
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import vlmcar
+from vlmcar.installation import conf
 from vlmcar.program.check import EXAMPLE, as_json, as_text, check, read_frames, read_program
 from vlmcar.program.errors import ProgramError, ProgramScreened
 from vlmcar.program.sandbox import Sandbox
 from vlmcar.types import VlmcarError
 
-SETTINGS = Path("conf/sandbox/default.yaml")
+SETTINGS = "sandbox/default.yaml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sandbox(overrides: Sequence[str]) -> Sandbox:
-    """The sandbox of ``conf/sandbox/default.yaml``, here or beside the package, with overrides."""
-    there = [SETTINGS, Path(vlmcar.__file__).parent.parent / SETTINGS]
-    path = next((path for path in there if path.is_file()), None)
-    if path is None:
-        raise VlmcarError(f"{SETTINGS} is not here; run this from the repository's root")
-    values = OmegaConf.to_container(OmegaConf.load(path))
+    """The sandbox of ``conf/sandbox/default.yaml``, with overrides."""
+    values = OmegaConf.to_container(OmegaConf.load(conf() / SETTINGS))
     assert isinstance(values, dict)
     values.pop("_target_")
     try:
@@ -76,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run a program file in the sandbox: its answers, its time, the sandbox's level",
         description="Screens a program file, runs it in the sandbox on pictures, and says what it answered, how long "
         "it took and how far its process was locked down.",
-        epilog=f"A program looks like\n\n{EXAMPLE}\n\nSettings are those of {SETTINGS}, such as memory_mb=256 or "
+        epilog=f"A program looks like\n\n{EXAMPLE}\n\nSettings are those of conf/{SETTINGS}, such as memory_mb=256 or "
         "frame_seconds=0.1.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vlmcar.installation import program
 from vlmcar.report.results import Problem
 from vlmcar.report.tables import NOTHING, markdown_of
 from vlmcar.types import VlmcarError
@@ -64,7 +65,7 @@ def agreement_section(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     note = (
-        "Measured after acceptance, by `python run.py stage=agreement env=...`, on levels of their own; ground "
+        f"Measured after acceptance, by `{program()} stage=agreement env=...`, on levels of their own; ground "
         "truth is used for nothing else. Each cell: fraction of equal answers; in brackets false positives (FP), "
         "false negatives (FN), and how many of the frames (or episodes) are true by ground truth. `policy` is the "
         "trained policy of the seed that the command names (0 by default): it visits states that neither experts "

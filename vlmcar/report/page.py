@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from vlmcar.installation import program
 from vlmcar.report.agreement import agreement_section
 from vlmcar.report.costs import ledger_section
 from vlmcar.report.exploited import audit_section, audit_table, exploited_runs
@@ -26,9 +27,7 @@ from vlmcar.report.tables import (
 )
 from vlmcar.report.throughput import throughput_section
 
-WHAT_TO_RUN = (
-    "There is no run to report on: start some with `make run` or `python run.py -m env=minigrid seed=0,1,2`."
-)
+WHAT_TO_RUN = f"There is no run to report on: start some, such as `{program()} -m env=minigrid seed=0,1,2`."
 MOST_COMMANDS = 20
 _SETTINGS = {"config_hash": "config hash", "program_hash": "program", "sandbox": "sandbox"}
 """Columns of ``runs.csv`` -> what a table calls them."""

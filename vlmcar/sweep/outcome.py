@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vlmcar.installation import program
+
 FOLDER = "outcomes"
 """Of these files, in the sweep's folder."""
 SWEEP = "sweep.json"
@@ -91,7 +93,7 @@ def _as_it_is(outcome: Outcome) -> Outcome:
     if outcome.state != RUNNING:
         return outcome
     if outcome.host != socket.gethostname():
-        return replace(outcome, reason=f"no word from {outcome.host} yet; python run.py stage=status")
+        return replace(outcome, reason=f"no word from {outcome.host} yet; {program()} stage=status")
     return outcome if _alive(outcome.pid) else replace(outcome, state=FAILED, reason=DIED)
 
 

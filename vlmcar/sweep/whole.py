@@ -48,7 +48,7 @@ KEPT = "runs.csv"
 
 @dataclass
 class Sweep:
-    """One ``python run.py -m ...``."""
+    """One ``vlmcar -m ...``."""
 
     folder: Path
     chosen: Mapping[str, str]

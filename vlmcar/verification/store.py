@@ -18,6 +18,8 @@ from filelock import FileLock, Timeout
 
 from vlmcar.types import Check, Program, SubTask, Verdict, VlmcarError
 
+SHARED = "shared.json"
+"""Beside a program that was shared: its verdict is somebody's claim. ``vlmcar.share`` reads it."""
 _SECONDS_BETWEEN_TRIES = (0.5, 1.5)
 """Of those who wait for a program, which takes minutes. Filelock's own 0.05 is hard on the server of a network file
 system; and where all try at the same moments, all but one of them wait once more."""
@@ -36,6 +38,8 @@ class StoredProgram:
     folder: Path
     ledger: Mapping[str, Any] = field(default_factory=dict)
     """What making it took, as ``vlmcar.vlm.ledger.Ledger.entries`` gives it; empty in older entries."""
+    frame_shape: tuple[int, ...] | None = None
+    """(height, width, 3) of the frames that it judges; ``None`` in older entries."""
 
     @property
     def subtasks(self) -> tuple[SubTask, ...]:
@@ -101,6 +105,7 @@ class ProgramStore:
             "vlm_calls": stored.vlm_calls,
             "vlm_model": stored.vlm_model,
             "vlm_ledger": dict(stored.ledger),
+            "frame_shape": stored.frame_shape,
             "subtasks": [dataclasses.asdict(subtask) for subtask in stored.program.subtasks],
             "checks": [dataclasses.asdict(check) for check in stored.verdict.checks],
         }
@@ -136,9 +141,14 @@ def load(folder: str | Path) -> StoredProgram:
     """An accepted program with its story, from a folder of the store.
 
     Raises:
-        VlmcarError: it is not there, or the program was changed after it was verified.
+        VlmcarError: it is not there, the program was changed after it was verified, or it is one that was shared, whose
+            verdict is a claim.
     """
     folder = Path(folder)
+    if (folder / SHARED).exists():
+        raise VlmcarError(
+            f"{folder} is a shared program, and not verified here: vlm=offline vlm.recordings={folder} verifies it anew"
+        )
     try:
         entry = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
         source = (folder / "program.py").read_text(encoding="utf-8")
@@ -169,6 +179,7 @@ def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgra
         entry["vlm_model"],
         folder,
         entry.get("vlm_ledger", {}),
+        tuple(entry["frame_shape"]) if entry.get("frame_shape") else None,
     )
 
 

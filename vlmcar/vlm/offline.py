@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vlmcar.installation import recordings
 from vlmcar.types import ConfigError, Frame, Message, Reply, VlmcarError
 from vlmcar.vlm.conversation import FILE, digest, image_digest, load
 from vlmcar.vlm.simulated import Simulated
@@ -27,8 +28,9 @@ class Offline:
     """
 
     name: str
-    recordings: str
-    """Folder with one recording per sub-folder, each as ``Conversation`` writes it."""
+    recordings: str | None
+    """Folder with one recording per sub-folder, each as ``Conversation`` writes it, or of one recording; ``None``:
+    those that come with the suite and those under ``results/recordings``, of which the latter count first."""
     simulated: Simulated
     """Stands in where the VLM itself is to judge frames: no recording can."""
     record: bool
@@ -37,9 +39,9 @@ class Offline:
     replays = True  # the recordings are a cache
 
     def __post_init__(self) -> None:
-        if not Path(self.recordings).is_dir():
+        if self.recordings is not None and not Path(self.recordings).is_dir():
             raise ConfigError(
-                f"vlm.recordings={self.recordings} is no folder (run from the repository's root)"
+                f"vlm.recordings={self.recordings} is no folder; null takes the recordings that come with the suite"
             )
 
     def identity(self, images: Sequence[Frame]) -> Mapping[str, Any]:
@@ -71,7 +73,9 @@ class Offline:
 
     @cached_property
     def _folders(self) -> list[Path]:
-        return sorted(path.parent for path in Path(self.recordings).glob(f"*/{FILE}"))
+        """Of single recordings; what a later one answers counts."""
+        roots = recordings() if self.recordings is None else [Path(self.recordings)]
+        return [path.parent for root in roots for path in sorted((*root.glob(FILE), *root.glob(f"*/{FILE}")))]
 
     @cached_property
     def _answers(self) -> dict[str, Reply]:
