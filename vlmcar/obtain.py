@@ -302,7 +302,7 @@ def ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any
         "generation": dataclasses.asdict(built.generation),
         "sandbox": dataclasses.asdict(built.sandbox),
         "verification": dataclasses.asdict(built.verification),
-        "reward": dataclasses.asdict(built.reward),
+        "reward": {"class": type(built.reward).__qualname__, **dataclasses.asdict(built.reward)},
         "env_reward": built.method.env_reward,
     }
 
