@@ -111,10 +111,7 @@ def verify_again(built: Components, console: Console) -> Verdict:
     for check in verdict.checks:
         about = f"{check.name} ({check.subtask})" if check.subtask else check.name
         result = "ok" if check.passed else "FAILED"
-        console.say(
-            f"{result:>6}  {about}: {check.measured:.4g}, asked {check.threshold}, on {check.trajectories} "
-            f"({check.count})"
-        )
+        console.say(f"{result:>6}  {about}: {check.finding}, on {check.trajectories} ({check.count})")
     if not verdict.accepted:
         raise VlmcarError(f"program {stored.program.hash} is not accepted here: {_summary(verdict)}")
     console.say(f"program {stored.program.hash} {_summary(verdict)}: {folder / 'program.py'}")
@@ -253,7 +250,7 @@ def refuse_rejected(stored: StoredProgram) -> None:
         if not check.passed:
             raise VlmcarError(
                 f"program {stored.program.hash} was accepted and has been rejected since: {check.name} in "
-                f"{check.trajectories} measured {check.measured:.4g} of {check.count}, asked {check.threshold}. "
+                f"{check.trajectories} measured {check.finding}, of {check.count}. "
                 f"Remove {stored.folder} to have a program made again; with vlm.cache=false, or the VLM's kept "
                 "answers make the same one"
             )
@@ -320,7 +317,11 @@ def _ingredients_of_subtasks(built: Components, images: tuple[Frame, Frame]) -> 
 
 
 def _summary(verdict: Verdict) -> str:
-    whole = [check for check in verdict.checks if check.name in ("expert_completes", "random_completes")]
+    whole = [
+        check
+        for check in verdict.checks
+        if check.name in ("expert_completes", "random_completes") and check.measured is not None
+    ]
     measured = ", ".join(f"{check.trajectories} completes {check.measured:.0%}" for check in whole)
     failed = sorted({check.name for check in verdict.checks if not check.passed})
     return f"{'accepted' if verdict.accepted else 'rejected for ' + ', '.join(failed)} ({measured})"

@@ -43,7 +43,8 @@ def audit_policy(built: Components, program: Program, model: Any, refinement: in
     played = policy_trajectories(built.env, model, levels, built.algorithm.samples_actions)
     # A bar on terminals only.
     shown = tqdm(played, "audit of the policy", total=len(levels), disable=None, leave=False)
-    experts = map(built.env.expert, built.verification.seeds("feedback")[:EXPERTS])
+    taught = built.verification.episodes_of("feedback", built.env).experts
+    experts = map(built.env.expert, taught[:EXPERTS])
     pay = built.reward, built.method.env_reward
     findings: Findings = audit.look(program, built.sandbox, pay, experts, shown)
     return findings

@@ -180,10 +180,16 @@ class Check:
     """Which set: ``feedback/expert``, ``held_out/random``, ..."""
     count: int
     """Number of trajectories measured."""
-    measured: float
+    measured: float | None
+    """``None``: not available for this task; ``threshold`` says why, and nothing was asked."""
     threshold: str
     """Readable, such as ``>= 1.0``; ``reported`` where nothing is gated."""
     passed: bool
+
+    @property
+    def finding(self) -> str:
+        """What was measured, against what was asked."""
+        return self.threshold if self.measured is None else f"{self.measured:.4g}, asked {self.threshold}"
 
 
 @dataclass(frozen=True)
@@ -336,6 +342,10 @@ class Task(Protocol):
     def demonstrations(self) -> int | None:
         """How many episodes of experts there are; ``None``: one for every seed."""
 
+    @property
+    def random_episodes(self) -> int | None:
+        """How many episodes of random play there are; ``None``: one for every seed."""
+
     def images(self) -> tuple[Frame, Frame]:
         """The initial and the goal image that the VLM is shown, from one episode."""
 
@@ -346,10 +356,13 @@ class Task(Protocol):
         """The level that evaluation plays for ``seed``, as ``Trajectory.seed`` names it."""
 
     def expert(self, seed: int) -> Trajectory:
-        """A successful episode from the level drawn by ``seed``; of limited ``demonstrations`` number ``seed``."""
+        """A successful episode from the level drawn by ``seed``.
+
+        Of limited ``demonstrations``, number ``seed`` (counted round).
+        """
 
     def random(self, seed: int, max_steps: int) -> Trajectory:
-        """An episode of uniformly random actions on the level drawn by ``seed``."""
+        """An episode of uniformly random actions on the level drawn by ``seed``; if limited, as with experts."""
 
     def replay(self, level: int, actions: Sequence[Any] | NDArray[Any], kind: str) -> Trajectory:
         """The episode that these actions lead to on a level (``level_to_play``, ``Trajectory.seed``).

@@ -12,15 +12,16 @@ from vlmcar.config import build
 from vlmcar.env.minigrid import MiniGrid
 from vlmcar.types import Trajectory
 from vlmcar.verification.distortions import distortions
-from vlmcar.verification.trajectories import EXPLOITS, Counts, Kept, events_of, keep, make_set
+from vlmcar.verification.trajectories import EXPLOITS, Counts, Kept, Seeds, events_of, keep, make_set
 
-COUNTS = Counts(experts=4, randoms=2, random_steps=20, negatives=3, exploit_steps=12)
+SEEDS = Seeds.from_levels(range(500, 506), experts=4)
+COUNTS = Counts(random_steps=20, negatives=3, exploit_steps=12)
 IDLE, PICK_UP, DROP, TOGGLE = 6, 3, 4, 5
 
 
 @pytest.fixture(scope="module")
 def made(doorkey: MiniGrid) -> list[Kept]:
-    return list(make_set(doorkey, 500, COUNTS))
+    return make_set(doorkey, SEEDS, COUNTS).episodes
 
 
 def of(made: list[Kept], kind: str) -> list[Kept]:

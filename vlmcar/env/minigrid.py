@@ -41,7 +41,7 @@ class MiniGrid:
     """Of ``verification.checks``, by name, where this task's are not the usual ones."""
 
     suite = "minigrid"
-    training_seeds = None  # every level there is
+    training_seeds = demonstrations = random_episodes = None  # all that there are
     moves = Moves(idle=6, back_and_forth=(0, 1), interactions=frozenset((3, 4, 5)))  # of `minigrid`'s Actions
 
     def __post_init__(self) -> None:

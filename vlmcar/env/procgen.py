@@ -69,6 +69,7 @@ class Procgen:
     """Default training budget in environment steps, for every method."""
 
     suite = "procgen"
+    demonstrations = random_episodes = None  # one for every seed
 
     def __post_init__(self) -> None:
         from vlmcar.env.procgen_games import GAMES

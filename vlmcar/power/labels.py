@@ -21,10 +21,11 @@ from vlmcar.program.sandbox import Sandbox
 from vlmcar.types import Program, Task
 from vlmcar.verification.agreement import is_so
 from vlmcar.verification.evidence import done_in_order
-from vlmcar.verification.trajectories import EXPERT, Counts, Kept, make_set
+from vlmcar.verification.trajectories import EXPERT, Counts, Kept, Seeds, make_set
 
 FIRST_SEED = 60_000
-COUNTS = Counts(experts=60, randoms=40, random_steps=100, negatives=16, exploit_steps=30)
+SEEDS = Seeds.from_levels(range(FIRST_SEED, FIRST_SEED + 100), experts=60)
+COUNTS = Counts(random_steps=100, negatives=16, exploit_steps=30)
 KINDS = ("expert", "random", "near_miss", "hold")
 RIGHT, WRONG = 0.99, 0.95
 FRAMES = 1
@@ -42,7 +43,7 @@ class Labelled:
 
 def episodes(task: Task) -> list[Labelled]:
     """What programs for this task are labelled on."""
-    made = make_set(task, FIRST_SEED, COUNTS)
+    made = make_set(task, SEEDS, COUNTS).episodes
     return [Labelled(kept, task.truth(kept.whole())) for kept in made if kept.kind in KINDS]
 
 

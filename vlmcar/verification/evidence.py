@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class Evidence:
     """Kind of distortion -> bool (frames,): whether a frame of an expert's got the same answer when distorted."""
     early_frames: int
     """Frames by which the end of an expert's episode cannot be told on a picture."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Kind of episode that this task cannot give -> why not."""
     earlier: Evidence | None = None
     """Of the held-out set: the feedback set."""
 

@@ -16,10 +16,11 @@ from vlmcar.verification.rows import (
     complete_experts,
     does_what_is_missing,
     event_of,
+    missing,
     row,
     within_tolerance,
 )
-from vlmcar.verification.trajectories import FOREIGN, NEAR_MISS, TRUNCATED
+from vlmcar.verification.trajectories import EXPLOITS, FOREIGN, NEAR_MISS, RANDOM, TRUNCATED
 
 CONFIDENCE = 0.95
 """Of one-sided bounds."""
@@ -44,6 +45,7 @@ class RandomCompletes:
                 *("random_completes", None, f"{evidence.which}/random", total),
                 *(count / total, threshold, passed),
             )
+        yield from missing("random_completes", evidence, RANDOM)
 
 
 @dataclass
@@ -76,6 +78,7 @@ class NearMissCompletes:
         complete = [episode.complete for episode in episodes]
         if complete:
             yield row("near_miss_completes", None, evidence, NEAR_MISS, complete, most=self.at_most)
+        yield from missing("near_miss_completes", evidence, NEAR_MISS)
 
 
 @dataclass
@@ -119,6 +122,7 @@ class NearMissDoes:
             ]
             if does:
                 yield row("near_miss_does", subtask.name, evidence, NEAR_MISS, does, most=self.at_most)
+        yield from missing("near_miss_does", evidence, NEAR_MISS)
 
 
 @dataclass
@@ -144,6 +148,7 @@ class ExploitsPayLess:
                     f"<= {self.at_most:g}",
                     share <= self.at_most,
                 )
+        yield from missing("exploits_pay_less", evidence, *EXPLOITS)
 
 
 @dataclass

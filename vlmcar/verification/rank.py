@@ -37,7 +37,7 @@ class Rank(NamedTuple):
 def rank(verdict: Verdict) -> Rank:
     """The place of a verdict among others, of programs for the same task."""
     shown = [row for row in verdict.checks if row.trajectories.split("/")[0] == "feedback"]
-    gated = [row for row in shown if row.threshold != REPORTED]
+    gated = [row for row in shown if row.threshold != REPORTED and row.measured is not None]
     measured = [row for row in gated if not row.threshold.endswith(" ms")]
     wanted = [row for row in shown if row.threshold == REPORTED and row.name in WANTED_HIGH]
     return Rank(
@@ -50,7 +50,7 @@ def rank(verdict: Verdict) -> Rank:
 
 def _goodness(row: Check) -> float:
     """What was measured, turned so that 1 is best and 0 is worst."""
-    if not math.isfinite(row.measured):
+    if row.measured is None or not math.isfinite(row.measured):
         return 0.0
     good = 1 - row.measured if "<=" in row.threshold else row.measured
     return min(max(good, 0.0), 1.0)

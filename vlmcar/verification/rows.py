@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,6 +24,14 @@ def row(
     threshold = f">= {least:g}" if least > 0 else f"<= {most:g}" if most < 1 else "reported"
     where = f"{evidence.which}/{kind}" if kind else evidence.which
     return Check(name, subtask, where, len(outcomes), measured, threshold, least <= measured <= most)
+
+
+def missing(name: str, evidence: Evidence, *kinds: str) -> Iterator[Check]:
+    """A row for episodes that there are none of, with the reason; several kinds with one reason are one row."""
+    reasons = {kind: evidence.missing[kind] for kind in kinds if kind in evidence.missing}
+    for reason in dict.fromkeys(reasons.values()):
+        of = ", ".join(kind for kind, why in reasons.items() if why == reason)
+        yield Check(name, None, f"{evidence.which}/{of}", 0, None, f"not available: {reason}", True)
 
 
 def answered(episodes: Sequence[Episode]) -> list[Episode]:

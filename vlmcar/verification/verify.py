@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from vlmcar.program.audit import Judged, replay
 from vlmcar.program.errors import ProgramError
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.program.sandbox import Sandbox
-from vlmcar.types import Check, ConfigError, Program, Task, Verdict
+from vlmcar.types import Check, ConfigError, Program, Task, Verdict, VlmcarError
 from vlmcar.verification.checks import Checks
 from vlmcar.verification.distortions import distortions
 from vlmcar.verification.evidence import Episode, Evidence, judge_episode
 from vlmcar.verification.feedback import explain
-from vlmcar.verification.trajectories import Counts, Kept, make_set
+from vlmcar.verification.trajectories import Counts, Made, Seeds, make_set
 
 # A program that fails on this many trajectories of a set is not run on the rest of it.
 _ERRORS_TO_STOP = 3
@@ -60,7 +59,7 @@ class Verification:
                 f"verification.feedback_seed={self.feedback_seed} and held_out_seed={self.held_out_seed} "
                 "give overlapping sets; what teaches must not decide"
             )
-        self._sets: dict[tuple[str, str], list[Kept]] = {}
+        self._sets: dict[tuple[str, str], Made] = {}
 
     def seeds(self, which: str) -> range:
         """The levels of the ``feedback`` or the ``held_out`` set: experts first, then random play."""
@@ -108,7 +107,8 @@ class Verification:
     ) -> Evidence:
         episodes: list[Episode] = []
         with ProgramJudge(program, sandbox, hot_spare=False) as judge:
-            for trajectory in self._trajectories(which, task):
+            made = self._trajectories(which, task)
+            for trajectory in made.episodes:
                 episodes.append(judge_episode(judge, trajectory, *pay))
                 if sum(episode.error is not None for episode in episodes) >= _ERRORS_TO_STOP:
                     break
@@ -116,23 +116,35 @@ class Verification:
             distorted = self._distorted(judge, task, episodes)
         replayed = self._replayed(program, sandbox, episodes)
         return Evidence(
-            which, program, tuple(episodes), milliseconds, replayed, distorted, self.early_frames, earlier
+            *(which, program, tuple(episodes), milliseconds, replayed, distorted, self.early_frames),
+            *(made.missing, earlier),
         )
 
-    def _trajectories(self, which: str, task: Task) -> list[Kept]:
+    def episodes_of(self, which: str, task: Task) -> Seeds:
+        """Which of a task's episodes a set has; where these are limited, half of them teach and half decide.
+
+        Raises:
+            VlmcarError: there are too few to have two sets.
+        """
+        experts, randoms = getattr(self, f"{which}_experts"), getattr(self, f"{which}_randoms")
+        seeds = Seeds.from_levels(self.seeds(which), experts)
+        if task.demonstrations is not None:
+            if task.demonstrations < 2:
+                raise VlmcarError(
+                    f"{task.id} has {task.demonstrations} demonstration(s), and needs 2 or more: one half is what the "
+                    "VLM is shown failures of, the other half decides"
+                )
+            seeds = seeds._replace(experts=_half(which, task.demonstrations, experts))
+        if task.random_episodes is not None:
+            seeds = seeds._replace(randoms=_half(which, task.random_episodes, randoms))
+        return seeds
+
+    def _trajectories(self, which: str, task: Task) -> Made:
         """The set's episodes, made once and kept for the next program."""
         key = which, json.dumps([task.id, dict(task.setting())], sort_keys=True)
         if key not in self._sets:
-            counts = Counts(
-                experts=getattr(self, f"{which}_experts"),
-                randoms=getattr(self, f"{which}_randoms"),
-                random_steps=self.random_steps,
-                negatives=self.negatives,
-                exploit_steps=self.exploit_steps,
-            )
-            made = make_set(task, getattr(self, f"{which}_seed"), counts)
-            # A bar on terminals only.
-            self._sets[key] = list(tqdm(made, f"episodes, {which} set", disable=None, leave=False))
+            counts = Counts(self.random_steps, self.negatives, self.exploit_steps)
+            self._sets[key] = make_set(task, self.episodes_of(which, task), counts)
         return self._sets[key]
 
     def _replayed(self, program: Program, sandbox: Sandbox, episodes: Sequence[Episode]) -> NDArray[np.bool_]:
@@ -165,6 +177,12 @@ class Verification:
                     same.append(np.array_equal(answer >= 1.0, episode.progress[t] >= 1.0))
             found[name] = np.array(same, np.bool_)
         return found
+
+
+def _half(which: str, count: int, most: int) -> range:
+    """Of so many episodes those of the ``feedback`` or of the ``held_out`` set, ``most`` at most."""
+    teach = (count + 1) // 2
+    return range(teach)[:most] if which == "feedback" else range(teach, count)[:most]
 
 
 def _drawn(
