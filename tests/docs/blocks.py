@@ -19,6 +19,7 @@ WRITTEN_BY_ITS_TEST = (
     "docs/errors.md"  # tests/bad_input gives every one of its commands, and compares the answers
 )
 HISTORY = "CHANGELOG.md"  # names what is gone, too
+PYTHON_RUNS_IN = {"README.md": "tests/test_readme.py"}  # with a program and an environment that it makes
 PAGES = sorted(
     str(path.relative_to(ROOT))
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "results/recordings/README.md"]

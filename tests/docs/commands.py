@@ -27,8 +27,8 @@ from vlmcar.config import build
 
 TOOLS = {"cd", "echo", "export", "flock", "git", "ray", "pytest", "source", "tmux"}
 """Programs that are not ours: whether they take what follows is theirs to say."""
-OTHERS = {"hydra", "local_lock"}
-"""Settings that are not ours: Hydra's, and those of a mounted file system."""
+OTHERS = {"hydra", "local_lock", "render_mode"}
+"""What is set like this and is not ours: Hydra's, of a mounted file system, Gymnasium's."""
 _LOOP = re.compile(r"for (\w+) in ([^;]+); do\n(.*?)\ndone", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 import baselines
 from tests.conftest import ROOT
-from tests.docs.blocks import LANGUAGES, PAGES, Block, blocks, read
+from tests.docs.blocks import LANGUAGES, PAGES, PYTHON_RUNS_IN, Block, blocks, read
 from tests.docs.commands import check, check_setting, commands
 from vlmcar.config import component
 
@@ -68,7 +68,7 @@ def run(block: Block, checkout: Path, names: dict[str, object]) -> None:
             importlib.invalidate_caches()
             importlib.import_module(".".join(Path(block.title).with_suffix("").parts))
             assert path.is_file()
-        elif not block.not_run:
+        elif not block.not_run and block.page not in PYTHON_RUNS_IN:
             exec(code, names)
 
 
@@ -91,10 +91,18 @@ def _build(block: Block, checkout: Path) -> None:
         component(group, content)
 
 
+def test_what_runs_elsewhere_does() -> None:
+    for page, test in PYTHON_RUNS_IN.items():
+        text = (ROOT / test).read_text(encoding="utf-8")
+        assert page in text
+        assert "exec(block" in text
+
+
 def test_what_is_not_run_says_why() -> None:
     """``<!-- not run: ... -->`` stands before it. No page gets by with that for most of its Python."""
     skipped = [block for page in PAGES for block in blocks(page) if block.not_run]
     assert all(block.language == "python" and len(block.not_run.split()) >= 3 for block in skipped)
+    pages = [page for page in PAGES if page not in PYTHON_RUNS_IN]
     ran = [
         block for page in PAGES for block in blocks(page) if block.language == "python" and not block.not_run
     ]
