@@ -104,7 +104,7 @@ def test_what_is_not_run_says_why() -> None:
     assert all(block.language == "python" and len(block.not_run.split()) >= 3 for block in skipped)
     pages = [page for page in PAGES if page not in PYTHON_RUNS_IN]
     ran = [
-        block for page in PAGES for block in blocks(page) if block.language == "python" and not block.not_run
+        block for page in pages for block in blocks(page) if block.language == "python" and not block.not_run
     ]
     assert len(ran) > len(skipped)
 
