@@ -97,6 +97,7 @@ class ProgramStore:
         entry = {
             "accepted": stored.verdict.accepted,
             "program_hash": stored.program.hash,
+            "frame_size": stored.program.frame_size,
             "attempts": stored.attempts,
             "vlm_calls": stored.vlm_calls,
             "vlm_model": stored.vlm_model,
@@ -155,7 +156,8 @@ def load(folder: str | Path) -> StoredProgram:
 
 
 def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgram:
-    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source)
+    size = entry.get("frame_size")  # older entries do not say
+    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source, size and (size[0], size[1]))
     if program.hash != entry["program_hash"]:
         raise VlmcarError(
             f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); {_again(folder)}"
