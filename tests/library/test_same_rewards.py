@@ -12,13 +12,26 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor
 
-from tests.library.corridor import PROGRAM, Corridor, action
-from vlmcar import Bonus, CodeReward, CodeRewardVecEnv, CodeRewardVectorEnv, FrameInfo, Potential, Sandbox
+from tests.library.corridor import PROGRAM, SOURCE, Corridor, action
+from vlmcar import (
+    Bonus,
+    CodeReward,
+    CodeRewardVecEnv,
+    CodeRewardVectorEnv,
+    FrameInfo,
+    Potential,
+    Program,
+    Sandbox,
+)
 from vlmcar.env.vector import FrameVecEnv
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.reward.vector import RewardVecEnv
 
 NUM_ENVS, STEPS, SEED = 3, 50, 4
+FROM_THE_START = Program(
+    PROGRAM.subtasks, SOURCE.replace("frame[0, 0, 0] >= 150", "int(frame[0, 0, 0]) >= 100 + initial[0, 0, 0]")
+)
+"""Half way is two places from where the episode began, which is not the same for all."""
 REWARDS = [
     (Bonus(weights=None), 0.0),
     (Bonus(weights=[0.2, 3.0]), 0.5),
@@ -32,7 +45,7 @@ Played = Mapping[tuple[int, int], list[float]]
 @pytest.fixture(scope="module")
 def judge() -> Iterator[ProgramJudge]:
     sandbox = Sandbox(startup_seconds=30.0, frame_seconds=0.2, memory_mb=256, batch=16, allow_weak=False)
-    with ProgramJudge(PROGRAM, sandbox) as made:
+    with ProgramJudge(FROM_THE_START, sandbox) as made:
         yield made
 
 
@@ -179,6 +192,22 @@ def test_gymnasium_vectors_keep_their_own_rewards_beside(judge: ProgramJudge) ->
     assert (infos["env_reward"][0], paid[0]) == (1.0, 0.5)
     assert infos["progress"][0].tolist() == [1, 1]  # of the episode that ended, not of the one that begins
     assert infos["subtasks_done"].tolist() == [2]
+    env.close()
+
+
+def test_whoever_resets_a_vector_by_hand_loses_no_step(judge: ProgramJudge) -> None:
+    env = CodeRewardVectorEnv(SyncVectorEnv([lambda: FrameInfo(Corridor())]), judge)
+    for _ in range(2):
+        env.reset(seed=0)
+        paid = []
+        while True:
+            _, rewards, terminated, _, infos = env.step(np.array([1]))
+            paid.append(rewards[0])
+            assert infos["_progress"].all()
+            if terminated[0]:
+                break
+        assert [reward for reward in paid if reward] == [0.5, 0.5]
+        assert paid.index(0.5) == 1  # the second step
     env.close()
 
 
