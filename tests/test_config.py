@@ -37,6 +37,7 @@ CHOICES = [
     for path in sorted((ROOT / "conf" / group).rglob("*.yaml"))
 ]
 NEEDED = {
+    "gymnasium": ["env.name=gymnasium", "env.env_id=CartPole-v1", "env.experts.source=module:function"],
     "manual": ["vlm.answered_by=a person"],
     "openai": ["vlm.model=some-model"],
     "transformers": ["vlm.model=some/model"],

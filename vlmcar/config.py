@@ -209,7 +209,17 @@ def _check_together(built: Components) -> None:
         raise ConfigError(
             f"reward.gamma={gamma:g} must be algorithm.gamma={built.algorithm.gamma:g}, or shaping changes what is best"
         )
-    built.method.judged_by(built.vlm)  # refuses a VLM that cannot judge
+    judged_by = built.method.judged_by(built.vlm)  # refuses a VLM that cannot judge
+    if not getattr(built.env, "has_truth", True) and (judged_by.rates or built.stage == "agreement"):
+        what = (
+            "stage=agreement"
+            if built.stage == "agreement"
+            else f"method={built.method.name} with a simulated judge"
+        )
+        raise ConfigError(
+            f"{what} is not available for {built.env.id}: nobody has written down its ground truth; method=vlmcar, "
+            "method=sparse, and method=direct_vlm with a VLM that judges need none"
+        )
     if built.stage not in ("train", "status") and built.method.needs != "program":
         raise ConfigError(f"stage={built.stage} is about a program, and method={built.method.name} has none")
     built.algorithm.check_budget(built.training.steps)

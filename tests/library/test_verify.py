@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +15,8 @@ import vlmcar
 from tests.library.corridor import PROGRAM, RIGHT, SOURCE, WANDERED, random_walks, walked
 from vlmcar import GivenTask, Program, Trajectory, verify
 from vlmcar.env.minigrid import MiniGrid
+from vlmcar.library.defaults import CONF
+from vlmcar.library.verifying import _OF_A_TASK
 from vlmcar.types import ConfigError, NotAvailable
 from vlmcar.verification.trajectories import EXPERT
 
@@ -143,6 +147,25 @@ def test_what_cannot_be_verified_on_is_refused(expert: Any, random: Any, message
         verify(PROGRAM, expert, random)
 
 
+def test_recordings_are_read(tmp_path: Path) -> None:
+    """A folder of pictures is one episode, an npz file is another, and a folder of these is many."""
+    for kind, walks in {"right": RIGHT, "wandered": WANDERED}.items():
+        (tmp_path / kind).mkdir()
+        for number, frames in enumerate(walks):
+            np.savez(tmp_path / kind / f"{number}.npz", frames=frames)
+    (tmp_path / "pictures").mkdir()
+    for number, frame in enumerate(RIGHT[2]):
+        cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), frame)
+    task = GivenTask([tmp_path / "right", str(tmp_path / "pictures"), RIGHT[5]], tmp_path / "wandered")
+    assert (task.demonstrations, task.random_episodes) == (8, 60)
+    np.testing.assert_array_equal(task.experts[6].frames, RIGHT[2])
+    assert [one.seed for one in task.experts] == list(range(8))
+    assert not any(one.success for one in task.randoms)
+    assert verify(PROGRAM, task=task).accepted
+    with pytest.raises(ConfigError, match="nowhere does not exist"):
+        verify(PROGRAM, tmp_path / "nowhere", [])
+
+
 def test_a_program_that_is_screened_out_is_a_verdict(tmp_path: Path) -> None:
     path = tmp_path / "reads.py"
     path.write_text(f"import os\n{SOURCE}", encoding="utf-8")
@@ -168,6 +191,11 @@ def test_a_whole_task_is_verified_with_its_thresholds(doorkey: MiniGrid, doorkey
     assert any(check.threshold.endswith("<= 0.4") for check in verdict.checks)
     with pytest.raises(ConfigError, match="either task="):
         verify(doorkey_program, RIGHT, [], task=doorkey)
+
+
+def test_the_yaml_takes_from_the_task_what_it_says() -> None:
+    text = (CONF / "verification" / "default.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"oc\.select:env\.(\w+)", text)) == set(_OF_A_TASK)
 
 
 def test_a_given_task_is_no_more_than_what_was_given() -> None:

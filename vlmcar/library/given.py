@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,11 +12,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from vlmcar.env.demonstrations import read
 from vlmcar.program.check import read_image
 from vlmcar.types import ConfigError, Frame, Frames, Moves, NotAvailable, Trajectory
 
 Episodes = Sequence[Trajectory | Frames | str | Path] | str | Path
-"""Trajectories, uint8 arrays (steps + 1, height, width, 3) RGB, 0-255, or paths of recordings."""
+"""Trajectories, uint8 arrays (steps + 1, height, width, 3) RGB, 0-255, or recordings, of one episode or several each:
+what `vlmcar.env.demonstrations` reads (folders of pictures, videos, npz files, ``minari:<dataset id>``)."""
 
 
 class GivenTask:
@@ -27,8 +30,8 @@ class GivenTask:
     Args:
         expert: two or more successful episodes, each up to the frame on which the task is done.
         random: episodes of random play, as long as an agent's at the start of training; may be empty, and then what
-            random play is paid is not checked. Arrays are taken as failures; give a ``Trajectory`` for one that
-            succeeded by chance.
+            random play is paid is not checked. Arrays and recordings are taken as failures; give a ``Trajectory``
+            for one that succeeded by chance.
         initial: uint8 (height, width, 3) RGB, 0-255, or the path of a picture: the start, as the VLM is shown it;
             ``None``: the first frame of the first expert.
         goal: the task done; ``None``: the last frame of the first expert.
@@ -137,31 +140,26 @@ def read_episodes(episodes: Episodes, kind: str) -> list[Trajectory]:
 
     Raises:
         ConfigError: one of them is no episode.
+        VlmcarError: a recording is broken.
     """
     if isinstance(episodes, (str, Path)):
         episodes = [episodes]
-    read: list[Trajectory] = []
+    taken: list[Trajectory] = []
     for number, given in enumerate(episodes):
         if isinstance(given, (str, Path)):
-            found = list(_recorded(given, kind))
+            found = [replace(one, success=one.success and kind == "expert") for one in read(str(given))]
         elif isinstance(given, Trajectory):
             found = [given]
         else:
             found = [_from_frames(given, kind)]
         for one in found:
             _check_frames(one.frames, f"{kind}[{number}]")
-            read.append(
-                Trajectory(
-                    one.frames, one.actions, one.rewards, _succeeds(one, kind, number), len(read), kind
+            if kind == "expert" and not one.success:
+                raise ConfigError(
+                    f"expert[{number}] has success=False: experts' episodes end with the task done"
                 )
-            )
-    return read
-
-
-def _succeeds(episode: Trajectory, kind: str, number: int) -> bool:
-    if kind == "expert" and not episode.success:
-        raise ConfigError(f"expert[{number}] has success=False: experts' episodes end with the task done")
-    return episode.success
+            taken.append(replace(one, seed=len(taken), kind=kind))
+    return taken
 
 
 def _from_frames(frames: Any, kind: str) -> Trajectory:
@@ -177,10 +175,6 @@ def _check_frames(frames: NDArray[Any], which: str) -> None:
             f"{which} is {frames.dtype} {frames.shape}, and an episode is uint8 (steps + 1, height, width, 3) RGB, "
             "0-255, of two frames or more"
         )
-
-
-def _recorded(path: str | Path, kind: str) -> list[Trajectory]:
-    raise NotImplementedError
 
 
 def _image(image: Frame | str | Path | None, otherwise: Frame) -> Frame:

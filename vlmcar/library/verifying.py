@@ -17,6 +17,9 @@ from vlmcar.types import ConfigError, Task, Verdict
 from vlmcar.verification.negative_checks import CONFIDENCE
 from vlmcar.verification.verify import SETS, Verification
 
+_OF_A_TASK = ("thresholds", "expert_completes", "early_frames", "random_steps")
+"""What ``conf/verification/default.yaml`` takes from the task, where it says so."""
+
 
 def verify(
     program: AnyProgram,
@@ -72,7 +75,7 @@ def verification_for(task: Task, overrides: Mapping[str, Any]) -> Verification:
     Raises:
         ConfigError: the episodes of random play are too few for any program to pass.
     """
-    known = {name: getattr(task, name) for name in ("thresholds", "early_frames") if hasattr(task, name)}
+    known = {name: getattr(task, name) for name in _OF_A_TASK if hasattr(task, name)}
     found: Verification = default("verification", "default", {**_all_episodes(task), **overrides}, known)
     _check_randoms(task, found)
     return found

@@ -149,7 +149,7 @@ def load(folder: str | Path) -> StoredProgram:
         ) from None
     try:
         return _stored(folder, entry, source)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise VlmcarError(
             f"{folder / 'verdict.json'} is not as it was written ({type(error).__name__}: {error}); {_again(folder)}"
         ) from None
@@ -157,7 +157,9 @@ def load(folder: str | Path) -> StoredProgram:
 
 def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgram:
     size = entry.get("frame_size")  # older entries do not say
-    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source, size and (size[0], size[1]))
+    program = Program(
+        tuple(SubTask(**row) for row in entry["subtasks"]), source, size and (int(size[0]), int(size[1]))
+    )
     if program.hash != entry["program_hash"]:
         raise VlmcarError(
             f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); {_again(folder)}"

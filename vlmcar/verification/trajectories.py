@@ -221,11 +221,11 @@ def _acted(
         missing[kind] = str(why)
 
 
-_NO_WAY_BACK = "which two actions undo one another is not known (env.moves.back_and_forth)"
+_NO_WAY_BACK = "which two actions undo one another is not known (env.actions.back_and_forth)"
 
 
 def _no_idle(task: Task) -> str:
-    return "" if task.moves.idle is not None else "which action does nothing is not known (env.moves.idle)"
+    return "" if task.moves.idle is not None else "which action does nothing is not known (env.actions.idle)"
 
 
 def _cannot_change(task: Task) -> str:

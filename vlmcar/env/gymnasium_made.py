@@ -1,0 +1,189 @@
+"""A person's own environment, made and watched: frames of one size, and whether an episode was a success."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# pygame, which most of Gymnasium's environments draw with, shall look for no screen, and say nothing about itself.
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+import cv2
+import gymnasium
+import numpy as np
+
+from vlmcar.env.imported import imported_module
+from vlmcar.types import ConfigError, Frame, Frames, VlmcarError
+
+TOLD_BY = ("termination", "return", "info", "demonstrations")
+
+
+@dataclass
+class Success:
+    """How the end of an episode says whether it was one."""
+
+    told_by: str
+    """``termination``: it ended, and not by a time limit; ``return``: its undiscounted return; ``info``: a key of
+    the last step's info; ``demonstrations``: its last frame is one that a demonstration ended with."""
+    key: str
+    """Of ``told_by=info``."""
+    at_least: float | None
+    """Of ``told_by=return``."""
+    at_most: float
+    """Of ``told_by=demonstrations``: mean absolute difference of two frames that show the same, 0-255."""
+    ends_episode: bool
+    """End the episode at the first step that is a success, which ``info`` and ``demonstrations`` can tell."""
+
+    def __post_init__(self) -> None:
+        if self.told_by not in TOLD_BY:
+            raise ConfigError(f"env.success.told_by={self.told_by} is none of {', '.join(TOLD_BY)}")
+        if self.told_by == "return" and self.at_least is None:
+            raise ConfigError(
+                "env.success.told_by=return needs the least return of a success: env.success.at_least=..."
+            )
+        if self.ends_episode and self.told_by not in ("info", "demonstrations"):
+            raise ConfigError(
+                f"env.success.ends_episode=true: only info and demonstrations tell of every step, and not "
+                f"{self.told_by}"
+            )
+
+
+class Watched(gymnasium.Wrapper):
+    """Adds ``is_success`` to the last info of an episode; ``render()`` gives the judge's frame.
+
+    Args:
+        env: with ``render_mode="rgb_array"``.
+        success: how success is told.
+        frame_size: height and width that frames are resized to; ``None``: as they are.
+        goals: uint8 (goals, height, width, 3): frames that a success ends with, where these tell it.
+    """
+
+    def __init__(
+        self,
+        env: gymnasium.Env,
+        success: Success,
+        frame_size: tuple[int, int] | None,
+        goals: Frames | None,
+    ) -> None:
+        super().__init__(env)
+        self._success = success
+        self._frame_size = frame_size
+        self._goals = goals
+        self._return = 0.0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
+        self._return = 0.0
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._return += float(reward)
+        if terminated or truncated or self._success.ends_episode:
+            success = self._is_success(bool(terminated), info)
+            terminated = terminated or (success and self._success.ends_episode)
+            info = {**info, "is_success": success}
+        return observation, reward, bool(terminated), bool(truncated), info
+
+    def render(self) -> Any:
+        return self._resized(_checked(self.env.render()))
+
+    def _is_success(self, terminated: bool, info: Mapping[str, Any]) -> bool:
+        told_by = self._success.told_by
+        if told_by == "termination":
+            return terminated
+        if told_by == "return":
+            return self._return >= float(self._success.at_least or 0.0)
+        if told_by == "info":
+            if self._success.key not in info:
+                raise VlmcarError(
+                    f"env.success.key={self._success.key} is not in the environment's info, which has "
+                    f"{', '.join(info) or 'nothing'}"
+                )
+            return bool(info[self._success.key])
+        return self._at_goal(self.render())
+
+    def _at_goal(self, frame: Frame) -> bool:
+        assert self._goals is not None
+        differences = np.abs(self._goals.astype(np.int16) - frame).mean(axis=(1, 2, 3))
+        return bool(differences.min() <= self._success.at_most)
+
+    def _resized(self, frame: Frame) -> Frame:
+        return frame if self._frame_size is None else resized(frame, self._frame_size)
+
+
+def resized(frame: Frame, size: tuple[int, int]) -> Frame:
+    """A frame of this height and width."""
+    if frame.shape[:2] == size:
+        return frame
+    return np.asarray(cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def make(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None) -> gymnasium.Env:
+    """The environment, with pictures to look at and a time limit.
+
+    Args:
+        env_id: of ``gymnasium.make``, also ``module:Id``; or ``module:function``, which returns an environment when
+            called with ``render_mode="rgb_array"`` and ``kwargs``.
+        kwargs: of the environment.
+        max_episode_steps: ``None``: the environment's own limit.
+
+    Raises:
+        ConfigError: it cannot be made, gives no pictures, or has no time limit.
+    """
+    try:
+        env = _made(env_id, kwargs, max_episode_steps)
+    except (gymnasium.error.Error, TypeError) as error:
+        raise ConfigError(f"env.env_id={env_id}: {str(error).splitlines()[0]}") from error
+    if env.render_mode != "rgb_array":
+        raise ConfigError(
+            f'env.env_id={env_id} has render_mode={env.render_mode} and gives no pictures; it needs "rgb_array"'
+        )
+    return env
+
+
+def _made(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None) -> gymnasium.Env:
+    module, _, name = env_id.rpartition(":")
+    function = _function(module, name)
+    if function is None:
+        env = gymnasium.make(env_id, render_mode="rgb_array", max_episode_steps=max_episode_steps, **kwargs)
+        if env.spec is not None and env.spec.max_episode_steps is None:
+            raise ConfigError(_NO_LIMIT.format(env_id=env_id))
+        return env
+    env = function(render_mode="rgb_array", **kwargs)
+    if not isinstance(env, gymnasium.Env):
+        raise ConfigError(f"env.env_id={env_id} returned {type(env).__name__}, and no gymnasium.Env")
+    if max_episode_steps is None:
+        raise ConfigError(_NO_LIMIT.format(env_id=env_id))
+    return gymnasium.wrappers.TimeLimit(env, max_episode_steps)
+
+
+_NO_LIMIT = (
+    "env.env_id={env_id} has no time limit that is known; give one in steps, as env.max_episode_steps=1000"
+)
+
+
+def _function(module: str, name: str) -> Any:
+    """What ``module:name`` names, if it is a function and no id that importing the module registers."""
+    if not module or "/" in name:
+        return None
+    found = getattr(imported_module(module, f"env.env_id={module}:{name}"), name, None)
+    return found if callable(found) else None
+
+
+def _checked(picture: Any) -> Frame:
+    if (
+        not isinstance(picture, np.ndarray)
+        or picture.dtype != np.uint8
+        or picture.ndim != 3
+        or picture.shape[2] != 3
+    ):
+        what = (
+            f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        )
+        raise VlmcarError(
+            f"the environment's render() must give uint8 (height, width, 3) RGB; it gives {what}"
+        )
+    return picture
