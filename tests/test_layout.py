@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 # Package -> the packages of ours that it may import, besides types.
 ALLOWED = {
     "errors": set(),
-    "types": {"errors"},
+    "verdict": set(),
+    "types": {"errors", "verdict"},
     "env": set(),
     "vlm": set(),
     "program": set(),
