@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+import vlmcar
 import vlmcar.types
 from docs.hooks import reached
 from tests.conftest import ROOT
@@ -82,6 +83,12 @@ def test_every_page_of_docs_can_be_found() -> None:
 def documented(page: str) -> Counter[str]:
     """The dotted names that a page of the reference describes."""
     return Counter(re.findall(r"^::: ([\w.]+)$", (ROOT / "docs/api" / page).read_text(), re.MULTILINE))
+
+
+def test_every_public_name_is_described() -> None:
+    names = set(vlmcar.__all__) - {"__version__"}
+    assert names
+    assert documented("library.md") == Counter(f"vlmcar.{name}" for name in names)
 
 
 def test_every_type_is_described_once() -> None:
