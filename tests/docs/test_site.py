@@ -46,7 +46,7 @@ def loads(page: Path) -> list[str]:
 
 def test_it_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     home = (site / "index.html").read_text(encoding="utf-8")
@@ -54,6 +54,13 @@ def test_it_builds_strictly_and_needs_no_network(tmp_path: Path) -> None:
     pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
     assert len(pages) > 20
     for page in pages:
+        text = page.read_text(encoding="utf-8")
+        unread = [
+            p for p in re.findall(r"<p>(.*?)</p>", text, re.DOTALL) if re.search(r"^[-|] ", p, re.MULTILINE)
+        ]
+        assert not unread, (
+            f"{page.relative_to(site)}: a list or table read as text, for want of a blank line: {unread}"
+        )
         for address in loads(page):
             assert "//" not in address, f"{page.relative_to(site)} loads {address}"
             assert (page.parent / unquote(address.split("?")[0])).is_file(), (
