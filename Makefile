@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run paper test test-launchers browser test-browser lint report smoke bench verification-power scale chaos wandb-sync clean
+.PHONY: help setup run paper test test-launchers browser test-browser lint report smoke bench verification-power scale chaos wandb-sync docs docs-serve clean
 
 # Python 3.11 or 3.12; override with `make PYTHON=/path/to/python setup`
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
@@ -69,6 +69,12 @@ scale: $(READY) ## 10,000 fake runs by up to 200 writers through the store and r
 chaos: $(READY) ## a sweep of 12 runs killed at random 100 times, against the same sweep left alone: at most 15 minutes
 	$(BIN)/python -m vlmcar.chaos
 
+docs: $(READY) ## the documentation, in site/: open site/index.html, or see make docs-serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs-serve: $(READY) ## the documentation as it is written, with search, on this machine only
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
 clean: ## remove caches and smoke results; keeps .venv and results/runs
-	rm -rf results/smoke build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results/smoke site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

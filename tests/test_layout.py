@@ -14,7 +14,8 @@ LEAVES = ("types", "installation")
 ALLOWED = {
     "errors": set(),
     "installation": set(),
-    "types": {"errors"},
+    "verdict": set(),
+    "types": {"errors", "verdict"},
     "env": set(),
     "vlm": set(),
     "program": set(),

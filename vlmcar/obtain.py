@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from filelock import FileLock
 
 import vlmcar
-from vlmcar.config import Components
 from vlmcar.generation.budget import GenerationFailed
 from vlmcar.generation.prompts import Prompts
 from vlmcar.record.console import Console
-from vlmcar.types import Frame, Program, SubTask, Verdict, VlmcarError
+from vlmcar.types import VLM, Frame, Program, SubTask, Task, Verdict, VlmcarError
 from vlmcar.verification.rank import rank
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.conversation import FILE, IMAGES, image_digest, write_png
@@ -42,7 +41,38 @@ class StoredSubTasks:
     folder: Path
 
 
-def obtain_program(built: Components, console: Console) -> StoredProgram:
+class PaidBy(Protocol):
+    """What of a method decides which program will do."""
+
+    @property
+    def env_reward(self) -> float:
+        """Weight of the environment's own reward."""
+
+
+class Wanted(Protocol):
+    """What decides which program comes out: a run's ``Components``, or what the library was asked for."""
+
+    @property
+    def env(self) -> Task: ...
+    @property
+    def vlm(self) -> VLM: ...
+    @property
+    def generation(self) -> Any: ...
+    @property
+    def sandbox(self) -> Any: ...
+    @property
+    def verification(self) -> Any: ...
+    @property
+    def reward(self) -> Any: ...
+    @property
+    def method(self) -> PaidBy: ...
+    @property
+    def results(self) -> str: ...
+    @property
+    def overwrite(self) -> bool: ...
+
+
+def obtain_program(built: Wanted, console: Console) -> StoredProgram:
     """The accepted program of this task, VLM, prompts and verification: stored, or made now.
 
     Raises:
@@ -68,7 +98,7 @@ def obtain_program(built: Components, console: Console) -> StoredProgram:
     return stored
 
 
-def obtain_subtasks(built: Components, console: Console) -> StoredSubTasks:
+def obtain_subtasks(built: Wanted, console: Console) -> StoredSubTasks:
     """The sub-tasks that this VLM finds in this task's images: stored, or asked for now.
 
     Raises:
@@ -90,7 +120,7 @@ def obtain_subtasks(built: Components, console: Console) -> StoredSubTasks:
     return stored
 
 
-def verify_again(built: Components, console: Console) -> Verdict:
+def verify_again(built: Wanted, console: Console) -> Verdict:
     """Verify the stored program anew, on this machine, without asking the VLM anything.
 
     Raises:
@@ -107,16 +137,15 @@ def verify_again(built: Components, console: Console) -> Verdict:
     refuse_rejected(stored)
     verdict = _verdict(built, stored.program)
     for check in verdict.checks:
-        about = f"{check.name} ({check.subtask})" if check.subtask else check.name
         result = "ok" if check.passed else "FAILED"
-        console.say(f"{result:>6}  {about}: {check.finding}, on {check.trajectories} ({check.count})")
+        console.say(f"{result:>6}  {check.about}: {check.finding}, on {check.trajectories} ({check.count})")
     if not verdict.accepted:
         raise VlmcarError(f"program {stored.program.hash} is not accepted here: {_summary(verdict)}")
     console.say(f"program {stored.program.hash} {_summary(verdict)}: {folder / 'program.py'}")
     return verdict
 
 
-def verify_program(built: Components, program: Program, console: Console) -> Verdict:
+def verify_program(built: Wanted, program: Program, console: Console) -> Verdict:
     """Verify it under this run's settings, and say how it went."""
     started = time.perf_counter()
     verdict = _verdict(built, program)
@@ -124,7 +153,7 @@ def verify_program(built: Components, program: Program, console: Console) -> Ver
     return verdict
 
 
-def _verdict(built: Components, program: Program) -> Verdict:
+def _verdict(built: Wanted, program: Program) -> Verdict:
     verdict: Verdict = built.verification.verify(
         program, built.env, built.sandbox, built.reward, built.method.env_reward
     )
@@ -145,7 +174,7 @@ def _made_once(
 
 
 def _make_program(
-    built: Components, images: tuple[Frame, Frame], folder: Path, store: ProgramStore, console: Console
+    built: Wanted, images: tuple[Frame, Frame], folder: Path, store: ProgramStore, console: Console
 ) -> StoredProgram:
     def verify(program: Program) -> Verdict:
         return verify_program(built, program, console)
@@ -158,8 +187,9 @@ def _make_program(
     try:
         made = built.generation.generate(images, built.env.frames(), vlm, verify, rank, folder, console.say)
     except GenerationFailed as failed:
-        _rejection(folder).write_text(str(failed), encoding="utf-8")
-        raise
+        message = f"{failed}; the conversation is in {folder}"
+        _rejection(folder).write_text(message, encoding="utf-8")
+        raise type(failed)(message) from None
     finally:
         say_spent(vlm.ledger, "program", console)
     if not made.verdict.accepted:
@@ -173,8 +203,9 @@ def _make_program(
         )
         _rejection(folder).write_text(message, encoding="utf-8")
         raise VlmcarError(message)
+    height, width = built.env.frames()[0].shape[:2]
     stored = StoredProgram(
-        made.program,
+        dataclasses.replace(made.program, frame_size=(height, width)),
         made.verdict,
         made.attempts,
         len(made.replies),
@@ -188,7 +219,7 @@ def _make_program(
 
 
 def _make_subtasks(
-    built: Components, images: tuple[Frame, Frame], folder: Path, console: Console
+    built: Wanted, images: tuple[Frame, Frame], folder: Path, console: Console
 ) -> StoredSubTasks:
     vlm = _start_asking(built, images, folder)
     try:
@@ -218,7 +249,7 @@ def _load_subtasks(folder: Path) -> StoredSubTasks | None:
         ) from None
 
 
-def _start_asking(built: Components, images: tuple[Frame, Frame], folder: Path) -> CountedVLM:
+def _start_asking(built: Wanted, images: tuple[Frame, Frame], folder: Path) -> CountedVLM:
     folder.mkdir(parents=True, exist_ok=True)
     for name, image in zip(("initial", "goal"), images, strict=True):
         write_png(folder / f"{name}.png", image)
@@ -255,7 +286,7 @@ def refuse_rejected(stored: StoredProgram) -> None:
             )
 
 
-def _record(stored: StoredProgram, built: Components) -> Path:
+def _record(stored: StoredProgram, built: Wanted) -> Path:
     """Keep the whole conversation where ``vlm=offline`` finds it.
 
     Raises:
@@ -273,7 +304,7 @@ def _record(stored: StoredProgram, built: Components) -> Path:
     return recording
 
 
-def _refuse_another_recording(built: Components) -> None:
+def _refuse_another_recording(built: Wanted) -> None:
     """Before anything is asked for, where that can be known."""
     if (_recording(built) / FILE).is_file() and not built.overwrite:
         raise VlmcarError(
@@ -282,7 +313,7 @@ def _refuse_another_recording(built: Components) -> None:
         )
 
 
-def _recording(built: Components) -> Path:
+def _recording(built: Wanted) -> Path:
     return Path(built.results) / "recordings" / built.env.id
 
 
@@ -290,7 +321,7 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
+def ingredients(built: Wanted, images: tuple[Frame, Frame]) -> dict[str, Any]:
     """Everything that can change which program comes out."""
     return {
         **_ingredients_of_subtasks(built, images),
@@ -298,12 +329,12 @@ def ingredients(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any
         "generation": dataclasses.asdict(built.generation),
         "sandbox": dataclasses.asdict(built.sandbox),
         "verification": dataclasses.asdict(built.verification),
-        "reward": dataclasses.asdict(built.reward),
+        "reward": {"class": type(built.reward).__qualname__, **dataclasses.asdict(built.reward)},
         "env_reward": built.method.env_reward,
     }
 
 
-def _ingredients_of_subtasks(built: Components, images: tuple[Frame, Frame]) -> dict[str, Any]:
+def _ingredients_of_subtasks(built: Wanted, images: tuple[Frame, Frame]) -> dict[str, Any]:
     generation = dataclasses.asdict(built.generation)
     return {
         "vlmcar": vlmcar.__version__,

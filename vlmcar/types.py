@@ -21,6 +21,8 @@ from vlmcar.errors import Refused as Refused
 from vlmcar.errors import Stopped as Stopped
 from vlmcar.errors import Truncated as Truncated
 from vlmcar.errors import VlmcarError as VlmcarError
+from vlmcar.verdict import Check as Check
+from vlmcar.verdict import Verdict as Verdict
 
 Frame: TypeAlias = NDArray[np.uint8]
 """uint8 (height, width, 3) RGB, 0-255."""
@@ -161,46 +163,14 @@ class Program:
 
     subtasks: tuple[SubTask, ...]
     source: str
+    frame_size: tuple[int, int] | None = field(default=None, compare=False)
+    """(height, width) in pixels of the frames that it was verified on; ``None``: not known."""
 
     @property
     def hash(self) -> str:
         """First 12 hex digits of the SHA-256 of the sub-task names and the source."""
         text = "\n".join([*(s.name for s in self.subtasks), self.source])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One row of a verdict: what was measured, on how much, against which threshold."""
-
-    name: str
-    subtask: str | None
-    """``None``: the check concerns the whole program."""
-    trajectories: str
-    """Which set: ``feedback/expert``, ``held_out/random``, ..."""
-    count: int
-    """Number of trajectories measured."""
-    measured: float | None
-    """``None``: not available for this task; ``threshold`` says why, and nothing was asked."""
-    threshold: str
-    """Readable, such as ``>= 1.0``; ``reported`` where nothing is gated."""
-    passed: bool
-
-    @property
-    def finding(self) -> str:
-        """What was measured, against what was asked."""
-        return self.threshold if self.measured is None else f"{self.measured:.4g}, asked {self.threshold}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a program may train an agent, and why."""
-
-    accepted: bool
-    checks: tuple[Check, ...]
-    feedback: str = ""
-    """What the VLM is told; empty when accepted."""
-    feedback_frames: tuple[Frame, ...] = field(default=(), repr=False)
 
 
 class Picture(Protocol):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vlmcar import CodeReward
 from vlmcar.env.minigrid import MiniGrid
 from vlmcar.program.judge import ProgramJudge
 from vlmcar.program.sandbox import Sandbox
@@ -16,7 +17,6 @@ from vlmcar.reward.bonus import Bonus
 from vlmcar.reward.potential import Potential
 from vlmcar.reward.tracker import InOrder
 from vlmcar.reward.vector import RewardVecEnv
-from vlmcar.reward.wrapper import CodeReward
 from vlmcar.types import ConfigError, Frames, Program
 
 

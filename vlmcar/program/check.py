@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,8 @@ class Checked:
 def read_program(path: Path) -> Program:
     """The text of a file, and as its sub-tasks the functions in it that take ``(initial, frame)``. Nothing is run.
 
+    The first sentence of a function's docstring describes its sub-task.
+
     Raises:
         VlmcarError: there is no such file, or no such function in it.
     """
@@ -62,9 +65,14 @@ def read_program(path: Path) -> Program:
             "python -m vlmcar.program check --help shows a program"
         )
     subtasks = [
-        SubTask(node.name, (ast.get_docstring(node) or node.name).splitlines()[0]) for node in functions
+        SubTask(node.name, _first_sentence(ast.get_docstring(node) or node.name)) for node in functions
     ]
     return Program(tuple({subtask.name: subtask for subtask in subtasks}.values()), source)
+
+
+def _first_sentence(docstring: str) -> str:
+    paragraph = " ".join(docstring.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?]) ", paragraph)[0]
 
 
 def _is_subtask(node: ast.FunctionDef) -> bool:
