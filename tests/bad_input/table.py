@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.bad_input import rows_commands, rows_config, rows_files, rows_machine
+from tests.bad_input import rows_commands, rows_config, rows_files, rows_machine, rows_own
 from tests.bad_input.running import Mistake, Outcome
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "errors.md"
 RENEW = "python -m tests.bad_input"
-MISTAKES = (*rows_config.ROWS, *rows_files.ROWS, *rows_machine.ROWS, *rows_commands.ROWS)
+MISTAKES = (*rows_config.ROWS, *rows_own.ROWS, *rows_files.ROWS, *rows_machine.ROWS, *rows_commands.ROWS)
 HEAD = f"""# What goes wrong, and what you see
 
 Every mistake below ends in **one line** on standard error, without a traceback, and with an exit status: 2 for settings

@@ -287,3 +287,14 @@ def test_what_experts_do_is_a_part_of_the_setting(make: Callable[..., Any], tmp_
     recorded = make(f"env.experts.source={tmp_path}").env.setting()
     write_npz(tmp_path / "1.npz", make().env.expert(2))
     assert make(f"env.experts.source={tmp_path}").env.setting() != recorded
+
+
+def test_demonstrations_that_failed_are_left_out(make: Callable[..., Any], tmp_path: Path) -> None:
+    acting = make().env
+    write_npz(tmp_path / "0.npz", acting.random(0, 4))
+    with pytest.raises(VlmcarError, match="says of every episode in it that it was no success"):
+        make(f"env.experts.source={tmp_path}").env.expert(0)
+    write_npz(tmp_path / "1.npz", acting.expert(1))
+    task = make(f"env.experts.source={tmp_path}").env
+    assert task.demonstrations == 1
+    np.testing.assert_array_equal(task.expert(0).frames, acting.expert(1).frames)

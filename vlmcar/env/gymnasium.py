@@ -221,7 +221,12 @@ class Gymnasium:
     @cached_property
     def _recorded(self) -> list[Trajectory] | None:
         """Demonstrations that are on disk, numbered, with frames of the size that programs get."""
-        return _numbered(self._source.trajectories) if isinstance(self._source, Recorded) else None
+        if not isinstance(self._source, Recorded):
+            return None
+        successful = [one for one in self._source.trajectories if one.success]
+        if not successful:
+            raise VlmcarError(f"{self.experts.source} says of every episode in it that it was no success")
+        return _numbered(successful)
 
     @cached_property
     def _randoms(self) -> list[Trajectory] | None:

@@ -257,14 +257,19 @@ def test_a_dataset_without_an_environment() -> None:
         read(kept("test/alone-v0", [act(env, 0, 0)], **spaces_))
 
 
-def test_a_dataset_that_is_not_here_and_one_that_is_broken(folder: Path) -> None:
+def test_a_dataset_that_is_not_here() -> None:
     with pytest.raises(ConfigError, match="minari download no/where-v0, or set MINARI_DATASETS_PATH"):
         read("minari:no/where-v0")
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "main_data.hdf5"])
+def test_a_dataset_that_is_broken(folder: Path, name: str) -> None:
     source = acted("CartPole-v1")
-    for path in folder.rglob("metadata.json"):
-        if "data_format" in path.read_text():
-            path.write_text("{")
-    with pytest.raises(VlmcarError, match=r"the Minari dataset test/cartpole-v1 cannot be read"):
+    (path,) = folder.glob(f"test/cartpole-v1/data/{name}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        VlmcarError, match=r"the Minari dataset test/cartpole-v1 cannot be read \(.+\): download"
+    ):
         read(source)
 
 

@@ -174,10 +174,11 @@ def test_a_folder_of_videos_is_an_episode_each(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["one.mp4", "one.gif"])
-def test_what_is_no_video_is_an_error(tmp_path: Path, name: str) -> None:
+def test_what_is_no_video_is_an_error(tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(b"this is text, whatever its name says" * 10)
     with pytest.raises(VlmcarError, match=rf"{name} cannot be read as a (video|gif)"):
         read(str(tmp_path / name))
+    assert capfd.readouterr().err == ""  # OpenCV and FFmpeg have lines of their own
 
 
 def test_a_video_that_is_cut_short_has_lost_its_last_frame(tmp_path: Path) -> None:
@@ -251,6 +252,14 @@ def test_too_much_for_memory_says_how_to_get_by(
         read(str(tmp_path))
     assert len(read(str(tmp_path), most=1)) == 1
     assert len(read(str(tmp_path), size=(47, 64))) == 2
+
+
+def test_smaller_frames_average_what_they_lose(tmp_path: Path) -> None:
+    stripes = np.zeros((2, 8, 8, 3), np.uint8)
+    stripes[:, :, ::2] = 200
+    save_pictures(tmp_path, stripes)
+    (trajectory,) = read(str(tmp_path), size=(4, 4))
+    assert (trajectory.frames == 100).all()
 
 
 def test_fewer_and_smaller(tmp_path: Path) -> None:

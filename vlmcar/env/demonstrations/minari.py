@@ -18,6 +18,8 @@ _SMALLEST = 32
 """Pixels: Minari keeps uint8 arrays as JPEG, and gives them back as pictures from this side length on."""
 _SUCCESS = ("is_success", "success")
 """Infos that say, at an episode's last step, whether it was solved."""
+_UNREADABLE = (ImportError, OSError, ValueError, KeyError, gymnasium.error.Error)
+"""What Minari and h5py raise for a dataset that is broken, or in a format that is not supported here."""
 
 
 def recordings(dataset_id: str) -> Iterator[Recording]:
@@ -51,15 +53,24 @@ def _load(dataset_id: str) -> Any:
             f"the Minari dataset {dataset_id} is not on this machine: minari download {dataset_id}, or set "
             "MINARI_DATASETS_PATH to the folder that holds it"
         ) from error
-    except (ImportError, OSError, ValueError, KeyError, gymnasium.error.Error) as error:
-        raise VlmcarError(f"the Minari dataset {dataset_id} cannot be read ({first_line(error)})") from error
+    except _UNREADABLE as error:
+        raise _broken(dataset_id, error) from error
+
+
+def _broken(dataset_id: str, error: Exception) -> VlmcarError:
+    return VlmcarError(
+        f"the Minari dataset {dataset_id} cannot be read ({first_line(error)}): download or record it anew"
+    )
 
 
 def _episodes(dataset: Any) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """Each episode with what is kept about it, such as its seed."""
     for index in dataset.episode_indices:
-        (kept,) = dataset.storage.get_episode_metadata([index])
-        (episode,) = dataset.iterate_episodes([index])
+        try:
+            (kept,) = dataset.storage.get_episode_metadata([index])
+            (episode,) = dataset.iterate_episodes([index])
+        except _UNREADABLE as error:
+            raise _broken(dataset.id, error) from error
         yield episode, kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
 _MISSING = 0.05
 """Of the frames that a video announces; some containers only estimate how many they hold."""
 
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read once: our line says what FFmpeg would
+
 
 def recording(path: Path) -> Recording:
     """All frames of a video."""
@@ -25,7 +28,7 @@ def recording(path: Path) -> Recording:
 
 
 def _video(path: Path) -> Iterator[Frame]:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    capture = _opened(path)
     try:
         if not capture.isOpened():
             raise VlmcarError(f"{path} cannot be read as a video: replace it, or convert it to mp4 (H.264)")
@@ -40,6 +43,15 @@ def _video(path: Path) -> Iterator[Frame]:
         capture.release()
     if announced - count > max(1, _MISSING * announced):  # and so the last frame, which shows the success
         raise VlmcarError(f"{path} ends after {count} of {announced:.0f} frames: it is cut short, replace it")
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    """Without what OpenCV prints about a broken file."""
+    level = cv2.setLogLevel(0)
+    try:
+        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    finally:
+        cv2.setLogLevel(level)
 
 
 def _gif(path: Path) -> Iterator[Frame]:
