@@ -36,6 +36,8 @@ class StoredProgram:
     folder: Path
     ledger: Mapping[str, Any] = field(default_factory=dict)
     """What making it took, as ``vlmcar.vlm.ledger.Ledger.entries`` gives it; empty in older entries."""
+    frame_shape: tuple[int, ...] | None = None
+    """(height, width, 3) of the frames that it judges; ``None`` in older entries."""
 
     @property
     def subtasks(self) -> tuple[SubTask, ...]:
@@ -97,11 +99,11 @@ class ProgramStore:
         entry = {
             "accepted": stored.verdict.accepted,
             "program_hash": stored.program.hash,
-            "frame_size": stored.program.frame_size,
             "attempts": stored.attempts,
             "vlm_calls": stored.vlm_calls,
             "vlm_model": stored.vlm_model,
             "vlm_ledger": dict(stored.ledger),
+            "frame_shape": stored.frame_shape,
             "subtasks": [dataclasses.asdict(subtask) for subtask in stored.program.subtasks],
             "checks": [dataclasses.asdict(check) for check in stored.verdict.checks],
         }
@@ -149,17 +151,14 @@ def load(folder: str | Path) -> StoredProgram:
         ) from None
     try:
         return _stored(folder, entry, source)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise VlmcarError(
             f"{folder / 'verdict.json'} is not as it was written ({type(error).__name__}: {error}); {_again(folder)}"
         ) from None
 
 
 def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgram:
-    size = entry.get("frame_size")  # older entries do not say
-    program = Program(
-        tuple(SubTask(**row) for row in entry["subtasks"]), source, size and (int(size[0]), int(size[1]))
-    )
+    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source)
     if program.hash != entry["program_hash"]:
         raise VlmcarError(
             f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); {_again(folder)}"
@@ -173,6 +172,7 @@ def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgra
         entry["vlm_model"],
         folder,
         entry.get("vlm_ledger", {}),
+        tuple(entry["frame_shape"]) if entry.get("frame_shape") else None,
     )
 
 
