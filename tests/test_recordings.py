@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tests.conftest import ROOT
 from vlmcar.config import build
@@ -21,6 +21,16 @@ from vlmcar.vlm.conversation import load
 RECORDINGS = sorted(path.parent for path in (ROOT / "results/recordings").glob("*/conversation.jsonl"))
 MINIGRID = {"unlock", "unlock_pickup", "doorkey_5x5", "doorkey_6x6", "doorkey_8x8", "key_corridor_s3r1"}
 PROCGEN = {"heist", "leaper", "maze", "miner"}
+EXAMPLES = {OmegaConf.load(path).name: path.stem for path in sorted((ROOT / "examples/env").glob("*.yaml"))}
+"""Name of an example's task -> its yaml."""
+
+
+def overrides(recording: Path) -> list[str]:
+    """What makes its task, as on the command line."""
+    suite, name = recording.name.split("-", 1)
+    if name in EXAMPLES:
+        return [f"hydra.searchpath=[file://{ROOT}/examples]", f"env={EXAMPLES[name]}"]
+    return [f"env={suite}/{name}"]
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
@@ -28,7 +38,7 @@ def test_the_recording_is_accepted(
     config: Callable[..., DictConfig], recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    built = build(config(f"env={recording.name.replace('-', '/', 1)}", f"results={tmp_path}"))
+    built = build(config(*overrides(recording), f"results={tmp_path}"))
     stored = obtain_program(built, Console("test"))
     assert stored.verdict.accepted
     assert ProgramStore(tmp_path / "programs").get(stored.folder) == stored
@@ -37,6 +47,8 @@ def test_the_recording_is_accepted(
     assert len(replies) == stored.vlm_calls, "the recording goes on after the program was accepted"
     assert messages[-1].text.count(stored.program.source) == 1
     assert all("not a named commercial model" in reply.model for reply in replies)
+    if recording.name.split("-", 1)[1] in EXAMPLES:
+        return  # nobody has written down their ground truth
     truth = yaml.safe_load((recording / "truth.yaml").read_text())
     assert set(truth) <= {subtask.name for subtask in stored.program.subtasks}
     known = built.env.truth(built.env.expert(0))
@@ -47,6 +59,10 @@ def test_the_recording_is_accepted(
 @pytest.mark.parametrize(("suite", "tasks"), [("minigrid", MINIGRID), ("procgen", PROCGEN)])
 def test_the_tasks_are_recorded(suite: str, tasks: set[str]) -> None:
     assert {path.name for path in RECORDINGS} >= {f"{suite}-{task}" for task in tasks}
+
+
+def test_the_examples_are_recorded() -> None:
+    assert {path.name.split("-", 1)[1] for path in RECORDINGS} >= set(EXAMPLES)
 
 
 def test_the_recordings_say_who_answered() -> None:

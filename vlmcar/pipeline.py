@@ -57,6 +57,8 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
     else:
         built.training.check_device()
         folder = RunFolder(run_path(built))
+        if folder.state(config_hash(relevant_settings(cfg, built))) in ("new", "other"):
+            _check_actions(built)
         with folder.lock():
             train_and_record(cfg, built, folder, console)
 
@@ -265,6 +267,14 @@ def _log_story(built: Components, stored: StoredProgram | StoredSubTasks | None)
     if isinstance(stored, StoredProgram):
         built.logger.text("program/source", stored.program.source)
         built.logger.text("program/verdict", (stored.folder / "verdict.json").read_text(encoding="utf-8"))
+
+
+def _check_actions(built: Components) -> None:
+    """Before a program is made and anything is written or removed: only an environment knows its actions."""
+    venv = built.env.make_vec(1, [built.training.eval_seed], frames=False, auto_reset=False)
+    space = venv.action_space
+    venv.close()
+    built.algorithm.check_actions(space)
 
 
 def _check_writable(results: Path) -> None:

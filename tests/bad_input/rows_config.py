@@ -47,6 +47,12 @@ ROWS = (
     row("a typo in a key, added", "+algorithm.learning_rat=1", "did you mean 'learning_rate'?"),
     row("a setting without its group", "env_reward=1", "did you mean method.env_reward?"),
     row("a setting of another algorithm", "algorithm.learning_starts=5", "a setting of algorithm=dqn"),
+    row(
+        "an algorithm for other actions",
+        "algorithm=sac",
+        "algorithm=sac acts in Box spaces",
+        "take algorithm=ppo",
+    ),
     row("a setting taken away", "~algorithm.gamma", "algorithm.gamma is missing"),
     row("a number that is a word", "algorithm.learning_rate=fast", "must be a number"),
     row("a whole number in powers of ten", "training.steps=1e6", "must be a whole number", "500000"),

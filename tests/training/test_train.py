@@ -26,7 +26,9 @@ from vlmcar.training.train import Trained, Training, train
 from vlmcar.types import Judge, Program
 
 Compose = Callable[..., DictConfig]
-ALGORITHMS = sorted(path.stem for path in (ROOT / "conf/algorithm").glob("*.yaml"))
+ALL = sorted(path.stem for path in (ROOT / "conf/algorithm").glob("*.yaml"))
+ALGORITHMS = [name for name in ALL if name not in ("sac", "tqc")]
+"""Those that choose among a number of actions; tests/training/test_continuous.py has those for a ``Box``."""
 
 
 class Rows:
@@ -69,6 +71,7 @@ PER_ALGORITHM = {
     "a2c": [],
     "dqn": ["algorithm.learning_starts=128", "algorithm.buffer_size=2000", "algorithm.batch_size=32"],
 }
+PER_ALGORITHM["sac"] = PER_ALGORITHM["tqc"] = [*PER_ALGORITHM["dqn"], "algorithm.gradient_steps=2"]
 
 
 @pytest.fixture

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 from stable_baselines3.common.vec_env.dummy_vec_env import DummyVecEnv
 
+from vlmcar.env import saving
 from vlmcar.types import Frames
+
+_STATE = (
+    *("first_seeds", "finished", "frames", "initial", "reset_frames", "buf_obs"),
+    *("_returns", "_lengths"),
+)
 
 
 class FrameVecEnv(DummyVecEnv):
@@ -45,6 +52,8 @@ class FrameVecEnv(DummyVecEnv):
         auto_reset: bool = True,
     ) -> None:
         super().__init__(list(make_envs))
+        self._make_env = make_envs[0]
+        self._goes_on: bool | None = None
         self.first_seeds = [int(s) for s in seeds]
         self.with_frames = with_frames
         self.auto_reset = auto_reset
@@ -66,6 +75,27 @@ class FrameVecEnv(DummyVecEnv):
             self.initial = self.frames.copy()
             self.reset_frames = self.frames.copy()
         return observations
+
+    def state(self) -> dict[str, Any] | None:
+        """Everything that `set_state` needs to go on from here, to be pickled; ``None`` where that was tried and fails.
+
+        Whether it does is tried once, on two more environments (``vlmcar.env.saving.goes_on``): physics engines may
+        keep their world where nobody can save it.
+        """
+        if self._goes_on is None:
+            self._goes_on = saving.goes_on(self._make_env, self.with_frames)
+        if not self._goes_on:
+            return None
+        kept = {name: vars(self)[name] for name in _STATE if name in vars(self)}
+        return {"envs": [saving.saved(env) for env in self.envs], **kept}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; as many environments, made the same way."""
+        rest = dict(state)
+        for env, seed, one in zip(self.envs, rest["first_seeds"], rest.pop("envs"), strict=True):
+            saving.begin(env, seed, self.with_frames)
+            saving.put(one, env)
+        vars(self).update(rest)
 
     def step_wait(self) -> VecEnvStepReturn:
         if self.with_frames:

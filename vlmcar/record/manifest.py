@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = (
-    "vlmcar", "torch", "stable-baselines3", "gymnasium", "minigrid", "numpy", "opencv-python-headless",
+    "vlmcar", "torch", "stable-baselines3", "sb3-contrib", "gymnasium", "minigrid", "numpy", "opencv-python-headless",
     "hydra-core", "wandb",
 )  # fmt: skip
 

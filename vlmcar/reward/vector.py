@@ -114,12 +114,16 @@ class RewardVecEnv(VecEnvWrapper):
         return paid
 
     def state(self) -> dict[str, Any] | None:
-        """Between two updates, everything that `set_state` needs to go on; ``None`` if the environment has no state."""
+        """Between two updates, everything that `set_state` needs to go on; ``None`` where the environment has no
+        state."""
         if not hasattr(self.venv, "state"):
             return None
         self.settle()
         assert not self._paid, "rewards that nobody has taken"
-        state = {"venv": self.venv.state(), "returns": self.returns}
+        environments = self.venv.state()
+        if environments is None:
+            return None
+        state = {"venv": environments, "returns": self.returns}
         if self._looking:
             state |= {"order": self.order, "payment": self.payment, "looking": self._looking.state()}
         return state

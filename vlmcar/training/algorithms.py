@@ -6,9 +6,10 @@ An algorithm is a dataclass of its settings and a ``model`` method; a new one ne
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from zipfile import BadZipFile
 
 from vlmcar.types import ConfigError, VlmcarError
@@ -31,6 +32,10 @@ class _Algorithm:
 
     samples_actions = True
     """Whether an evaluated policy draws its actions, or takes the best one."""
+    actions: ClassVar[tuple[str, ...]] = ("Discrete", "MultiDiscrete", "MultiBinary", "Box")
+    """The action spaces of gymnasium that it can act in."""
+    of_policy: ClassVar[tuple[str, ...]] = ()
+    """Settings that Stable-Baselines3 takes for the policy rather than for the algorithm."""
 
     def __post_init__(self) -> None:
         for name in ("num_envs", "learning_rate", "cnn_features", "cnn_learning_rate"):
@@ -56,15 +61,57 @@ class _Algorithm:
         """Environment steps before the first update."""
         raise NotImplementedError
 
+    def check_actions(self, space: Any) -> None:
+        """Refuse a task whose actions the algorithm cannot choose.
+
+        Args:
+            space: the task's action space, of gymnasium.
+
+        Raises:
+            ConfigError: names the algorithms that can.
+        """
+        if not _fits(self.actions, space):
+            able = [f"algorithm={cls.__name__.lower()}" for cls in ALGORITHMS if _fits(cls.actions, space)]
+            instead = f"take {' or '.join(able)}" if able else "no algorithm here can choose these"
+            raise ConfigError(
+                f"algorithm={self.name} acts in {' and '.join(self.actions)} spaces, and this task's actions are "
+                f"{space}: {instead}"
+            )
+        if type(space).__name__ == "Box" and not space.is_bounded():
+            raise ConfigError(
+                f"this task's actions are {space}, without bounds, and every algorithm needs finite ones: wrap the "
+                "environment in gymnasium.wrappers.RescaleAction"
+            )
+
     def model(self, venv: Any, seed: int, device: str = "cpu") -> Any:
-        """A fresh Stable-Baselines3 model on the vector environment; pictures get a small CNN."""
+        """A fresh Stable-Baselines3 model on the vector environment.
+
+        Pictures get a CNN of ours; pictures within a ``Dict`` get Stable-Baselines3's, which needs 36 x 36 pixels.
+
+        Raises:
+            ConfigError: see `check_actions`.
+        """
+        from gymnasium import spaces
         from stable_baselines3.common.preprocessing import is_image_space
 
+        self.check_actions(venv.action_space)
         settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for ours in ("name", "num_envs", "hidden", "cnn", "cnn_features", "cnn_learning_rate"):
+        for ours in (
+            "name",
+            "num_envs",
+            "hidden",
+            "cnn",
+            "cnn_features",
+            "cnn_learning_rate",
+            *self.of_policy,
+        ):
             del settings[ours]
         policy, policy_kwargs = "MlpPolicy", dict[str, Any](net_arch=list(self.hidden))
-        if is_image_space(venv.observation_space):
+        policy_kwargs |= {name: getattr(self, name) for name in self.of_policy}
+        if isinstance(venv.observation_space, spaces.Dict):
+            policy = "MultiInputPolicy"
+            policy_kwargs["features_extractor_kwargs"] = {"cnn_output_dim": self.cnn_features}
+        elif is_image_space(venv.observation_space):
             from vlmcar.training.cnn import NETWORKS
 
             policy = "CnnPolicy"
@@ -182,17 +229,19 @@ class A2C(_OnPolicy):
 
 
 @dataclass
-class DQN(_Algorithm):
+class _OffPolicy(_Algorithm):
     buffer_size: int
+    """Transitions."""
     learning_starts: int
+    """Steps of uniformly random actions before the first update."""
     batch_size: int
     train_freq: int
+    """Vector steps between updates."""
     gradient_steps: int
+    """Per update; -1: as many as transitions came in since the last one."""
     target_update_interval: int
-    exploration_fraction: float
-    exploration_final_eps: float
 
-    samples_actions = False  # a value-based policy is evaluated without its exploration
+    samples_actions = False  # evaluated without its exploration
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -200,14 +249,15 @@ class DQN(_Algorithm):
             raise ConfigError(
                 f"algorithm.buffer_size={self.buffer_size} must hold at least one batch_size={self.batch_size}"
             )
-        for name in ("batch_size", "train_freq", "gradient_steps", "target_update_interval"):
+        for name in ("batch_size", "train_freq", "target_update_interval"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        if self.gradient_steps < 1 and self.gradient_steps != -1:
+            raise ConfigError(
+                f"algorithm.gradient_steps={self.gradient_steps} must be at least 1, or -1 for as many as transitions"
+            )
         if self.learning_starts < 0:
             raise ConfigError(f"algorithm.learning_starts={self.learning_starts} must be 0 or more steps")
-        for name in ("exploration_fraction", "exploration_final_eps"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be a fraction from 0 to 1")
 
     @property
     def steps_per_update(self) -> int:
@@ -219,3 +269,106 @@ class DQN(_Algorithm):
         if anew:
             model.learning_starts = model.num_timesteps + self.learning_starts
         return model
+
+
+@dataclass
+class DQN(_OffPolicy):
+    exploration_fraction: float
+    exploration_final_eps: float
+
+    actions = ("Discrete",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("exploration_fraction", "exploration_final_eps"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be a fraction from 0 to 1")
+
+
+@dataclass
+class SAC(_OffPolicy):
+    """Soft actor-critic: maximises return and the policy's entropy (Haarnoja et al. 2018, arXiv 1801.01290).
+
+    The weight of the entropy is learned where ``ent_coef`` says ``auto`` (Haarnoja et al. 2018, arXiv 1812.05905).
+    ``use_sde`` explores by a noise that depends on the state and holds for a while, so that actions are smooth
+    (Raffin et al. 2021, arXiv 2005.05719).
+    """
+
+    tau: float
+    """Share of the critics that their targets take on per gradient step."""
+    ent_coef: str
+    """``auto``, ``auto_<first value>``, or a number."""
+    use_sde: bool
+    sde_sample_freq: int
+    """Vector steps that one noise holds; -1: until the next update."""
+    log_std_init: float
+    """Of the noise with ``use_sde``, before learning."""
+
+    actions = ("Box",)
+    of_policy: ClassVar[tuple[str, ...]] = ("log_std_init",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.tau <= 1:
+            raise ConfigError(f"algorithm.tau={self.tau} must be above 0 and at most 1")
+        if self.sde_sample_freq < 1 and self.sde_sample_freq != -1:
+            raise ConfigError(
+                f"algorithm.sde_sample_freq={self.sde_sample_freq} must be at least 1 step, or -1 for once per update"
+            )
+        if not self._is_entropy_weight():
+            raise ConfigError(
+                f"algorithm.ent_coef={self.ent_coef} must be auto, auto_ and a first value above 0 (auto_0.1), or a "
+                "number, 0 or more"
+            )
+
+    def _is_entropy_weight(self) -> bool:
+        if self.ent_coef == "auto":
+            return True
+        learned = self.ent_coef.startswith("auto_")
+        try:
+            value = float(self.ent_coef.removeprefix("auto_"))
+        except ValueError:
+            return False
+        return math.isfinite(value) and (value > 0 if learned else value >= 0)
+
+
+@dataclass
+class TQC(SAC):
+    """SAC with critics of quantiles, the highest of which are left out (Kuznetsov et al. 2020, arXiv 2005.04269).
+
+    Of sb3-contrib.
+    """
+
+    n_critics: int
+    n_quantiles: int
+    """Of each critic."""
+    top_quantiles_to_drop_per_net: int
+    """The more, the less are returns overestimated."""
+
+    of_policy = (*SAC.of_policy, "n_critics", "n_quantiles")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_critics", "n_quantiles"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"algorithm.{name}={getattr(self, name)} must be at least 1")
+        if not 0 <= self.top_quantiles_to_drop_per_net < self.n_quantiles:
+            raise ConfigError(
+                f"algorithm.top_quantiles_to_drop_per_net={self.top_quantiles_to_drop_per_net} must be 0 or more and "
+                f"less than n_quantiles={self.n_quantiles}, or none is left"
+            )
+
+    def sb3_class(self) -> Any:
+        import sb3_contrib
+
+        return sb3_contrib.TQC
+
+
+ALGORITHMS = (PPO, A2C, DQN, SAC, TQC)
+
+
+def _fits(kinds: tuple[str, ...], space: Any) -> bool:
+    """Whether the space is of one of these kinds, by name."""
+    from gymnasium import spaces
+
+    return isinstance(space, tuple(getattr(spaces, kind) for kind in kinds))

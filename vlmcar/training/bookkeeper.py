@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,8 @@ class Bookkeeper(BaseCallback):
         self._last_success: float | None = None
         self._last: dict[str, int] = {}
         self._rows: list[tuple[int, _Episodes]] = []
+        self.at_first_rollout: Callable[[], None] | None = None
+        """Done once, after Stable-Baselines3 has prepared the rollout."""
 
     def _on_training_start(self) -> None:
         if not self._last:
@@ -71,6 +73,9 @@ class Bookkeeper(BaseCallback):
         self._rows.clear()
 
     def _on_rollout_start(self) -> None:
+        if self.at_first_rollout:
+            self.at_first_rollout()
+            self.at_first_rollout = None
         # The last update is whole and the next rollout has not begun: nothing half-done is saved.
         due = self._due("checkpoint", self.settings.checkpoint_every)
         if self.num_timesteps and (due or stopping.asked()):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vlmcar.training.rollout import choose
 from vlmcar.types import Task
 
 
@@ -81,9 +82,7 @@ class Evaluator:
         ended: dict[int, dict[str, Any]] = {}
         observations = venv.reset()
         while len(ended) < venv.num_envs:
-            playing = np.flatnonzero(~venv.finished)
-            actions = np.zeros(venv.num_envs, dtype=np.int64)
-            actions[playing] = model.predict(observations[playing], deterministic=not self.samples_actions)[0]
+            actions = choose(model, venv, observations, self.samples_actions)
             observations, _, dones, infos = venv.step(actions)
             ended.update({int(i): infos[i] for i in np.flatnonzero(dones)})
         return [ended[i] for i in range(venv.num_envs)]

@@ -7,6 +7,7 @@ import random
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vlmcar.types import VlmcarError
 ENTRY = "training.pkl"
 """In the checkpoint, beside what Stable-Baselines3 writes and reads."""
 _TRANSITIONS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+_NOISE = ("exploration_mat", "exploration_matrices")
 
 
 class Checkpoint:
@@ -36,6 +38,7 @@ class Checkpoint:
             "bookkeeper": bookkeeper.state(),
             "generators": _generators(model),
             "replay": _replay(model),
+            "noise": _noise(model),
         }
 
     @property
@@ -89,6 +92,9 @@ def _explained(path: Path) -> Iterator[None]:
 def restore(path: Path, state: Mapping[str, Any], model: Any, rewarded: Any, bookkeeper: Any) -> None:
     """Put everything where it was; the generators last, since making the others may draw from them.
 
+    A model that explores with ``use_sde`` draws its noise when a rollout begins, right before a checkpoint is kept: it
+    will do so again, and the bookkeeper is asked to undo that.
+
     Raises:
         VlmcarError: what was read from ``path`` does not fit.
     """
@@ -98,6 +104,8 @@ def restore(path: Path, state: Mapping[str, Any], model: Any, rewarded: Any, boo
         if state["replay"]:
             _refill(model.replay_buffer, state["replay"])
         _set_generators(model, state["generators"])
+        if state["noise"]:
+            bookkeeper.at_first_rollout = partial(_set_noise, model, state["noise"], state["generators"])
 
 
 def _pickled(environments: Any) -> bytes | None:
@@ -134,17 +142,48 @@ def _set_generators(model: Any, state: Mapping[str, Any]) -> None:
     model.action_space.np_random.bit_generator.state = state["actions"]
 
 
+def _noise(model: Any) -> dict[str, Any] | None:
+    """What ``use_sde`` explores with until it draws anew, one per environment."""
+    if not model.use_sde:
+        return None
+    distribution = _explores_by(model)
+    return {
+        name: getattr(distribution, name).detach().cpu() for name in _NOISE if hasattr(distribution, name)
+    }
+
+
+def _set_noise(model: Any, noise: Mapping[str, Any], generators: Mapping[str, Any]) -> None:
+    for name, matrix in noise.items():
+        setattr(_explores_by(model), name, matrix.to(model.device))
+    _set_generators(model, generators)
+
+
+def _explores_by(model: Any) -> Any:
+    return (model.actor if hasattr(model, "actor") else model.policy).action_dist
+
+
 def _replay(model: Any) -> dict[str, Any] | None:
     """The transitions of an off-policy model that has any."""
     buffer = getattr(model, "replay_buffer", None)
     if buffer is None:
         return None
     filled = buffer.buffer_size if buffer.full else buffer.pos
-    arrays = {name: getattr(buffer, name)[:filled] for name in _TRANSITIONS}
+    arrays = {place: array[:filled] for place, array in _arrays(buffer)}
     return {"pos": buffer.pos, "full": buffer.full, "arrays": arrays}
 
 
 def _refill(buffer: Any, replay: Mapping[str, Any]) -> None:
     buffer.pos, buffer.full = replay["pos"], replay["full"]
-    for name, array in replay["arrays"].items():
-        getattr(buffer, name)[: len(array)] = array
+    for place, array in _arrays(buffer):
+        filled = replay["arrays"][place]
+        array[: len(filled)] = filled
+
+
+def _arrays(buffer: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays of a replay buffer by name, one per key where observations are a ``Dict``."""
+    for name in _TRANSITIONS:
+        array = getattr(buffer, name)
+        if isinstance(array, dict):
+            yield from ((f"{name}.{key}", part) for key, part in array.items())
+        else:
+            yield name, array
