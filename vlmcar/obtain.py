@@ -203,9 +203,8 @@ def _make_program(
         )
         _rejection(folder).write_text(message, encoding="utf-8")
         raise VlmcarError(message)
-    height, width = built.env.frames()[0].shape[:2]
     stored = StoredProgram(
-        dataclasses.replace(made.program, frame_size=(height, width)),
+        made.program,
         made.verdict,
         made.attempts,
         len(made.replies),

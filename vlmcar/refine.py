@@ -88,7 +88,7 @@ def _refined(
     finally:
         say_spent(spent, "program", console)
     return StoredProgram(
-        dataclasses.replace(made.program, frame_size=stored.program.frame_size),
+        made.program,
         made.verdict,
         stored.attempts + made.attempts,
         stored.vlm_calls + len(made.replies) - before,

@@ -19,8 +19,8 @@ CHECK = Check("expert_completes", None, "held_out/expert", 20, 1.0, ">= 1", True
 @pytest.fixture
 def stored(tmp_path: Path) -> StoredProgram:
     subtasks = (PROGRAM.subtasks[0], SubTask("reach_the_end", "As the VLM described it."))
-    program = Program(subtasks, SOURCE, frame_size=(8, 8))
-    stored = StoredProgram(program, Verdict(True, (CHECK,)), 1, 3, "nobody", tmp_path)
+    program = Program(subtasks, SOURCE)
+    stored = StoredProgram(program, Verdict(True, (CHECK,)), 1, 3, "nobody", tmp_path, {}, (8, 8, 3))
     ProgramStore.put(stored)
     return stored
 
@@ -53,7 +53,7 @@ def test_a_folder_has_what_was_verified_and_on_frames_of_which_size(stored: Stor
 def test_entries_of_before_do_not_say_the_size(stored: StoredProgram) -> None:
     path = stored.folder / "verdict.json"
     entry = json.loads(path.read_text(encoding="utf-8"))
-    del entry["frame_size"]
+    del entry["frame_shape"]
     path.write_text(json.dumps(entry), encoding="utf-8")
     assert vlmcar.load(stored.folder).frame_size is None
 

@@ -13,7 +13,9 @@ import vlmcar
 from vlmcar.config import component
 from vlmcar.types import ConfigError
 
-CONF = Path(vlmcar.__file__).parent.parent / "conf"
+_PACKAGE = Path(vlmcar.__file__).parent
+CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
+"""Beside the package, or in it where it was installed from a wheel."""
 
 
 def default(

@@ -9,6 +9,7 @@ from typing import Any
 
 from vlmcar.library.defaults import default
 from vlmcar.library.paying import reward_of
+from vlmcar.library.programs import sized
 from vlmcar.library.verifying import verification_for
 from vlmcar.obtain import obtain_program
 from vlmcar.outside import explained_errors
@@ -95,7 +96,7 @@ def generate(
     )
     wanted.generation.check_with(wanted.vlm, writes=True)
     with explained_errors():
-        return obtain_program(wanted, _Told(say))
+        return sized(obtain_program(wanted, _Told(say)))
 
 
 def _vlm_of(vlm: VLM | str, settings: Mapping[str, Any]) -> VLM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vlmcar.obtain import refuse_rejected
@@ -37,13 +38,21 @@ def load(path: str | Path) -> Program:
         raise VlmcarError(
             f"the program in {path} was not accepted; {path / 'program.py'} loads it all the same"
         )
-    return stored.program
+    return sized(stored).program
+
+
+def sized(stored: StoredProgram) -> StoredProgram:
+    """The same, whose program knows the size of the frames that it was verified on."""
+    if stored.frame_shape is None:
+        return stored
+    height, width = stored.frame_shape[:2]
+    return replace(stored, program=replace(stored.program, frame_size=(height, width)))
 
 
 def program_of(program: AnyProgram) -> Program:
     """The program itself."""
     if isinstance(program, StoredProgram):
-        return program.program
+        return sized(program).program
     return program if isinstance(program, Program) else load(program)
 
 
@@ -51,7 +60,7 @@ def _from_file(path: Path) -> Program:
     """With what is known of it, where its verdict lies beside it."""
     if (path.parent / "verdict.json").is_file() and path.name == "program.py":
         try:
-            return stored_program(path.parent).program
+            return sized(stored_program(path.parent)).program
         except VlmcarError:
             pass  # it was changed since: another program, and nothing is known of it
     return read_program(path)

@@ -101,7 +101,6 @@ class ProgramStore:
         entry = {
             "accepted": stored.verdict.accepted,
             "program_hash": stored.program.hash,
-            "frame_size": stored.program.frame_size,
             "attempts": stored.attempts,
             "vlm_calls": stored.vlm_calls,
             "vlm_model": stored.vlm_model,
@@ -159,17 +158,14 @@ def load(folder: str | Path) -> StoredProgram:
         ) from None
     try:
         return _stored(folder, entry, source)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise VlmcarError(
             f"{folder / 'verdict.json'} is not as it was written ({type(error).__name__}: {error}); {_again(folder)}"
         ) from None
 
 
 def _stored(folder: Path, entry: Mapping[str, Any], source: str) -> StoredProgram:
-    size = entry.get("frame_size")  # older entries do not say
-    program = Program(
-        tuple(SubTask(**row) for row in entry["subtasks"]), source, size and (int(size[0]), int(size[1]))
-    )
+    program = Program(tuple(SubTask(**row) for row in entry["subtasks"]), source)
     if program.hash != entry["program_hash"]:
         raise VlmcarError(
             f"{folder / 'program.py'} is not the program that was verified ({entry['program_hash']}); {_again(folder)}"
