@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import vlmcar
 from vlmcar.config import component
+from vlmcar.installation import conf
 from vlmcar.types import ConfigError
 
-_PACKAGE = Path(vlmcar.__file__).parent
-CONF = next(folder / "conf" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "conf").is_dir())
-"""Beside the package, or in it where it was installed from a wheel."""
+CONF = conf()
 
 
 def default(
