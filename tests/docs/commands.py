@@ -88,10 +88,14 @@ def check(words: Sequence[str], conf: Path) -> None:
 def check_run(arguments: list[str], conf: Path) -> None:
     """Compose and build the runs of ``python run.py``; of a sweep, so many that every value occurs."""
     flags = {word for word in arguments if word.startswith("-")}
-    assert flags <= {"-m", "--multirun", "--help", "--cfg"}, flags
+    assert flags <= {"-m", "--multirun", "--help", "--cfg", "--config-dir"}, flags
     if "--cfg" in flags:
         arguments = [word for word in arguments if word != "job"]
-    overrides = [word for word in arguments if word not in flags]
+    own = []
+    if "--config-dir" in flags:
+        folder = arguments.pop(arguments.index("--config-dir") + 1)
+        own = [f"hydra.searchpath=[file://{conf.parent / folder}]"]
+    overrides = own + [word for word in arguments if word not in flags]
     runs = [overrides]
     if flags & {"-m", "--multirun"}:
         parsed = OverridesParser.create().parse_overrides(overrides)
@@ -116,7 +120,8 @@ def check_setting(setting: str, conf: Path) -> None:
         return
     if not key and (conf / group).is_dir():
         for choice in setting.partition("=")[2].split(","):
-            assert (conf / group / f"{choice}.yaml").is_file(), f"{setting}: conf/{group} has no {choice}"
+            places = [folder / group / f"{choice}.yaml" for folder in (conf, conf.parent)]  # --config-dir .
+            assert any(path.is_file() for path in places), f"{setting}: conf/{group} has no {choice}"
         return
     if not key:
         assert group in OmegaConf.load(conf / "config.yaml"), f"{setting}: no {group}"

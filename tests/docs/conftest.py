@@ -19,6 +19,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder like the repository's root, to which a page may add files."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     shutil.copy(ROOT / "run.py", tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "baselines").mkdir()
     (tmp_path / "results").mkdir()
     (tmp_path / "results/recordings").symlink_to(ROOT / "results/recordings")

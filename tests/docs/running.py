@@ -50,8 +50,7 @@ def _write(block: Block, checkout: Path) -> Path:
 def _build(block: Block, checkout: Path) -> None:
     assert block.title, 'a yaml block says which file it is: title="conf/<group>/<name>.yaml"'
     path = _write(block, checkout)
-    conf, group, *_ = Path(block.title).parts
-    assert conf == "conf"
+    group = Path(block.title).parts[-2]  # of conf, or of a folder for --config-dir
     content = OmegaConf.load(path)
     if "_target_" in content and not OmegaConf.missing_keys(content):  # else commands give what is missing
         component(group, content)

@@ -66,10 +66,13 @@ def test_an_environment_as_the_guide_has_it(checkout: Path, sandbox: Sandbox) ->
     source = (checkout / "fetch.py").read_text(encoding="utf-8")
     names = ("take_the_coin", "bring_it_back")
     program = Program(tuple(SubTask(name, f"{name} is done.") for name in names), source)
+    own = f"hydra.searchpath=[file://{checkout}]"
     for settings, gaps in (([], False), (["env.experts.source=demonstrations"], True)):
         with initialize_config_dir(str(checkout / "conf"), version_base="1.3"):
             built = build(
-                compose("config", overrides=["env=corridor", "vlm.answered_by=me", "vlm=manual", *settings])
+                compose(
+                    "config", overrides=[own, "env=corridor", "vlm.answered_by=me", "vlm=manual", *settings]
+                )
             )
         verdict = built.verification.verify(program, built.env, sandbox, built.reward, 0.0)
         assert verdict.accepted, verdict
