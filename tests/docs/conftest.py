@@ -21,7 +21,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copy(ROOT / "run.py", tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "baselines").mkdir()
-    (tmp_path / "results").mkdir()
+    (tmp_path / "results/pulled/minigrid-doorkey_5x5-HASH").mkdir(parents=True)
     (tmp_path / "results/recordings").symlink_to(ROOT / "results/recordings")
     monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path / "baselines")])
     monkeypatch.syspath_prepend(str(tmp_path))
