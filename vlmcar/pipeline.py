@@ -45,6 +45,8 @@ def run(cfg: DictConfig, bar: bool | None = None) -> None:
     if built.stage == "status":
         print(status_text(Path(built.results)))
         return
+    if hasattr(built.env, "check"):
+        built.env.check()
     _check_writable(Path(built.results))
     console = Console(f"{built.env.id} {method_name(built)} seed {built.seed}", bar)
     if built.stage == "generate":

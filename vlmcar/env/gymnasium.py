@@ -147,6 +147,16 @@ class Gymnasium:
             "randoms": None if self._randoms is None else _digest(self._randoms),
         }
 
+    def check(self) -> None:
+        """Before anything is asked or written: are there an environment and experts that fit each other?
+
+        Raises:
+            ConfigError, VlmcarError: what is missing, or does not fit.
+        """
+        _ = self._images
+        if self.env_id is not None:
+            _ = self._env
+
     def images(self) -> tuple[Frame, Frame]:
         return self._images
 
