@@ -57,6 +57,18 @@ def taxi(env: Any) -> Policy:
     return _planned(env, rewarded=lambda reward: reward == 20)
 
 
+def joystick(env: Any) -> Policy:  # noqa: ARG001
+    """`examples.parcel.Joystick`: straight to the parcel, and then straight to the mat."""
+    from examples.parcel import CELLS, MAT_AT
+
+    def act(observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        robot, parcel, carries = observation[:2], observation[2:4], observation[4]
+        target = MAT_AT / (CELLS - 1) if carries else parcel
+        return np.clip((target - robot) * (CELLS - 1) / 0.5, -1.0, 1.0).astype(np.float32)
+
+    return act
+
+
 def _planned(env: Any, rewarded: Callable[[float], bool]) -> Policy:
     """Fewest steps to a rewarded transition, from each state of a deterministic table of transitions."""
     table = env.unwrapped.P

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tests.conftest import ROOT
 from vlmcar.config import build
+from vlmcar.generation.parsing import read_program, read_subtasks
 from vlmcar.obtain import obtain_program
 from vlmcar.record.console import Console
 from vlmcar.verification.agreement import is_so
@@ -23,17 +24,27 @@ MINIGRID = {"unlock", "unlock_pickup", "doorkey_5x5", "doorkey_6x6", "doorkey_8x
 PROCGEN = {"heist", "leaper", "maze", "miner"}
 EXAMPLES = {OmegaConf.load(path).name: path.stem for path in sorted((ROOT / "examples/env").glob("*.yaml"))}
 """Name of an example's task -> its yaml."""
+REPAIRED = "gymnasium-taxi"
+"""Its conversation tells of failures in whole sets of episodes, and fits no smaller ones."""
+SMALL = (
+    "verification.feedback_experts=4", "verification.held_out_experts=3", "verification.feedback_randoms=26",
+    "verification.held_out_randoms=26", "verification.random_steps=20", "verification.negatives=2",
+    "verification.distorted_frames=4",
+)  # fmt: skip
+"""Of episodes whose pictures take milliseconds each."""
 
 
 def overrides(recording: Path) -> list[str]:
     """What makes its task, as on the command line."""
     suite, name = recording.name.split("-", 1)
     if name in EXAMPLES:
-        return [f"hydra.searchpath=[file://{ROOT}/examples]", f"env={EXAMPLES[name]}"]
+        return [f"hydra.searchpath=[file://{ROOT}/examples]", f"env={EXAMPLES[name]}", *SMALL]
     return [f"env={suite}/{name}"]
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "recording", [path for path in RECORDINGS if path.name != REPAIRED], ids=lambda path: path.name
+)
 def test_the_recording_is_accepted(
     config: Callable[..., DictConfig], recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +70,22 @@ def test_the_recording_is_accepted(
 @pytest.mark.parametrize(("suite", "tasks"), [("minigrid", MINIGRID), ("procgen", PROCGEN)])
 def test_the_tasks_are_recorded(suite: str, tasks: set[str]) -> None:
     assert {path.name for path in RECORDINGS} >= {f"{suite}-{task}" for task in tasks}
+
+
+def test_the_repaired_program_is_accepted(
+    config: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    recording = ROOT / "results/recordings" / REPAIRED
+    built = build(config(*overrides(recording), f"results={tmp_path}"))
+    messages, replies = load(recording)
+    assert len(replies) == 4, "a program, and one that corrects it"
+    subtasks = read_subtasks(replies[1].text, 8)
+    for reply, accepted in ((replies[2], False), (replies[3], True)):
+        program = read_program(reply.text, subtasks)
+        verdict = built.verification.verify(program, built.env, built.sandbox, built.reward, 0.0)
+        assert verdict.accepted is accepted, verdict
+    assert messages[-1].text == replies[3].text
 
 
 def test_the_examples_are_recorded() -> None:
