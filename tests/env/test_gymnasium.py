@@ -298,3 +298,36 @@ def test_demonstrations_that_failed_are_left_out(make: Callable[..., Any], tmp_p
     task = make(f"env.experts.source={tmp_path}").env
     assert task.demonstrations == 1
     np.testing.assert_array_equal(task.expert(0).frames, acting.expert(1).frames)
+
+
+def test_it_goes_on_from_a_checkpoint_and_leaves_the_demonstrations_out(
+    make: Callable[..., Any], tmp_path: Path
+) -> None:
+    for number in range(2):
+        write_npz(tmp_path / f"{number}.npz", make().env.expert(number))
+    task = make(f"env.experts.source={tmp_path}", "env.success.told_by=demonstrations").env
+    one, other = (task.make_vec(2, [0, 1], frames=True, auto_reset=True) for _ in range(2))
+    for venv in (one, other):
+        venv.reset()
+    for _ in range(4):
+        one.step([2, 1])
+    state = one.state()
+    assert state is not None
+    goals = task.expert(0).frames[-1].astype(np.int16).tobytes()
+    assert goals not in b"".join(state["envs"])
+    other.set_state(state)
+    for _ in range(20):
+        expected, seen = one.step([2, 0]), other.step([2, 0])
+        np.testing.assert_array_equal(seen[0], expected[0])
+        np.testing.assert_array_equal(seen[2], expected[2])
+        np.testing.assert_array_equal(other.frames, one.frames)
+        assert [i.get("is_success") for i in seen[3]] == [i.get("is_success") for i in expected[3]]
+
+
+def test_everything_is_looked_at_before_anything_is_written(make: Callable[..., Any], tmp_path: Path) -> None:
+    write_npz(tmp_path / "0.npz", make("env.frame_size=[16,24]").env.expert(0))
+    with pytest.raises(ConfigError, match="bring both to one size by env.frame_size"):
+        make(f"env.experts.source={tmp_path}").env.check()
+    make(f"env.experts.source={tmp_path}", "env.frame_size=[16,24]").env.check()
+    with pytest.raises(ConfigError, match="does not exist"):
+        make("env.experts.source=nowhere").env.check()

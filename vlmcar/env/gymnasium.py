@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vlmcar.env.demonstrations import Expert, Recorded, open_source, read
-from vlmcar.env.gymnasium_made import Success, Watched, make, resized
-from vlmcar.types import ConfigError, Frame, Frames, Moves, NotAvailable, Trajectory, VlmcarError
+from vlmcar.env.gymnasium_made import Goals, Success, Watched, make, resized
+from vlmcar.types import ConfigError, Frame, Moves, NotAvailable, Trajectory, VlmcarError
 
 _TRIES = 10
 """Levels that an expert may fail on, one after another."""
@@ -258,7 +258,7 @@ class Gymnasium:
         return initial, goal
 
     @cached_property
-    def _goals(self) -> Frames | None:
+    def _goals(self) -> Goals | None:
         """Frames that demonstrations end with, where these tell success."""
         if self.success.told_by != "demonstrations":
             return None
@@ -267,7 +267,7 @@ class Gymnasium:
                 "env.success.told_by=demonstrations needs recorded ones, and "
                 f"env.experts.source={self.experts.source} acts: take termination, return or info"
             )
-        return np.stack([one.frames[-1] for one in self._recorded])
+        return Goals(np.stack([one.frames[-1] for one in self._recorded]), self.success.at_most)
 
     @cached_property
     def _env(self) -> Watched:

@@ -51,6 +51,22 @@ class Success:
             )
 
 
+class Goals:
+    """Frames that a success ends with: the same ones for all environments, and no part of their state."""
+
+    def __init__(self, frames: Frames, at_most: float) -> None:
+        """``frames``: uint8 (goals, height, width, 3); ``at_most``: as `Success` has it."""
+        self._frames = frames.astype(np.int16)
+        self._at_most = at_most
+
+    def has(self, frame: Frame) -> bool:
+        """Whether this is one of them."""
+        return bool(np.abs(self._frames - frame).mean(axis=(1, 2, 3)).min() <= self._at_most)
+
+    def __reduce__(self) -> str:
+        raise TypeError("checkpoints do without")
+
+
 class Watched(gymnasium.Wrapper):
     """Adds ``is_success`` to the last info of an episode; ``render()`` gives the judge's frame.
 
@@ -58,7 +74,7 @@ class Watched(gymnasium.Wrapper):
         env: with ``render_mode="rgb_array"``.
         success: how success is told.
         frame_size: height and width that frames are resized to; ``None``: as they are.
-        goals: uint8 (goals, height, width, 3): frames that a success ends with, where these tell it.
+        goals: where demonstrations tell success.
     """
 
     def __init__(
@@ -66,7 +82,7 @@ class Watched(gymnasium.Wrapper):
         env: gymnasium.Env,
         success: Success,
         frame_size: tuple[int, int] | None,
-        goals: Frames | None,
+        goals: Goals | None,
     ) -> None:
         super().__init__(env)
         self._success = success
@@ -103,12 +119,8 @@ class Watched(gymnasium.Wrapper):
                     f"{', '.join(info) or 'nothing'}"
                 )
             return bool(info[self._success.key])
-        return self._at_goal(self.render())
-
-    def _at_goal(self, frame: Frame) -> bool:
         assert self._goals is not None
-        differences = np.abs(self._goals.astype(np.int16) - frame).mean(axis=(1, 2, 3))
-        return bool(differences.min() <= self._success.at_most)
+        return self._goals.has(self.render())
 
     def _resized(self, frame: Frame) -> Frame:
         return frame if self._frame_size is None else resized(frame, self._frame_size)
