@@ -72,6 +72,7 @@ def one_line_errors() -> Iterator[None]:
     """
     _refuse_keys(sys.argv[1:])
     _refuse_dashes(sys.argv[1:])
+    _refuse_folders()
     if _WANTS_TRACEBACKS:
         with stopping.listening():
             yield
@@ -141,6 +142,25 @@ def _refuse_dashes(arguments: list[str]) -> None:
             _leave(f"config error: {argument}: settings are given without dashes, as {name}=...", 2)
 
 
+def _own_folders() -> list[Path]:
+    """What ``--config-dir`` names."""
+    arguments = [part for argument in sys.argv[1:] for part in re.split(r"(?<=^--config-dir)=", argument)]
+    return [Path(folder) for flag, folder in pairwise(arguments) if flag in ("--config-dir", "-cd")]
+
+
+def _refuse_folders() -> None:
+    """Hydra takes every folder of a ``--config-dir`` for a config group, and our value of that name for none."""
+    values = [str(key) for key in _loaded(conf() / "config.yaml") if key not in ("defaults", "hydra")]
+    for folder in _own_folders():
+        if found := [name for name in values if (folder / name).is_dir()]:
+            _leave(
+                f"config error: --config-dir={folder} holds a folder called {found[0]}, which Hydra would take for a "
+                "part of the configuration: keep yamls in a folder of their own, such as conf/env/mine.yaml with "
+                "--config-dir conf",
+                2,
+            )
+
+
 def _one_line(error: BaseException) -> str:
     text = str(error).split("Config search path:")[0]
     noise = ("full_key:", "object_type=", "To append to")
@@ -186,8 +206,7 @@ def _owners(setting: str) -> str:
 
 def _choices(group: str) -> dict[str, Path]:
     """The yamls of a group, ours and those of ``--config-dir``, by what is typed for them."""
-    arguments = " ".join(sys.argv[1:]).replace("=", " ").split()
-    given = [Path(folder) for flag, folder in pairwise(arguments) if flag in ("--config-dir", "-cd")]
+    given = _own_folders()
     there = [folder / group for folder in (conf(), *given)]
     return {
         str(path.relative_to(folder).with_suffix("")): path

@@ -274,6 +274,9 @@ def relevant_settings(cfg: DictConfig, built: Components) -> dict[str, Any]:
         values = _flat(OmegaConf.to_container(cfg[name], resolve=True))
         unused = _IRRELEVANT.get(name, ())
         settings.update({f"{name}.{key}": value for key, value in values.items() if key not in unused})
+    code = built.env.code() if hasattr(built.env, "code") else None
+    if code is not None:  # of an environment that is a person's own, and may change under the same name
+        settings["env.code"] = code
     if not built.audit.refine:  # then an audit changes no training, only what is known of it
         settings = {key: value for key, value in settings.items() if not key.startswith("audit.")}
     if not built.method.asks_vlm:

@@ -150,6 +150,8 @@ def verify_program(built: Wanted, program: Program, console: Console) -> Verdict
     started = time.perf_counter()
     verdict = _verdict(built, program)
     console.say(f"verified in {time.perf_counter() - started:.1f} s: {_summary(verdict)}")
+    if note := getattr(built.env, "note", ""):
+        console.say(note)
     return verdict
 
 

@@ -83,6 +83,12 @@ ROWS = (
         prepare=demonstration,
     ),
     row(
+        "yamls beside a folder of results",
+        "--config-dir {place} env=gymnasium",
+        "keep yamls in a folder of their own",
+        prepare=lambda place: (place.path / "results").mkdir(),
+    ),
+    row(
         "ground truth of one's own environment",
         f"{WALK} {EXPERT} {BY_INFO} method=oracle",
         "nobody has written down its ground truth",

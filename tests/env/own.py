@@ -61,6 +61,11 @@ def stays(env: Any) -> Callable[[Any], Any]:
     return lambda observation: np.zeros(1, np.float32) if env.unwrapped.box else 1
 
 
+def sometimes(env: Any) -> Callable[[Any], Any]:
+    """Goes to the right if it begins on an even place."""
+    return (to_the_right if int(env.unwrapped.at) % 2 == 0 else stays)(env)
+
+
 PROGRAM = '''"""A white bar; it is to reach the right edge."""
 
 

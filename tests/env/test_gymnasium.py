@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig
 
+from tests.conftest import ROOT
 from tests.env.own import PROGRAM
-from vlmcar.config import build
+from vlmcar.config import build, config_hash, relevant_settings
 from vlmcar.env.demonstrations import write_npz
 from vlmcar.env.gymnasium import Gymnasium
 from vlmcar.program.sandbox import Sandbox
@@ -331,3 +332,34 @@ def test_everything_is_looked_at_before_anything_is_written(make: Callable[..., 
     make(f"env.experts.source={tmp_path}", "env.frame_size=[16,24]").env.check()
     with pytest.raises(ConfigError, match="does not exist"):
         make("env.experts.source=nowhere").env.check()
+
+
+def test_its_own_code_is_a_part_of_what_a_run_depends_on(
+    config: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hashed(*overrides: str) -> str:
+        cfg = config(*OWN, "method=sparse", *overrides)
+        return config_hash(relevant_settings(cfg, build(cfg)))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "my_walk.py"
+    module.write_text("from tests.env.own import walk\n")
+    before = hashed("env.env_id=my_walk:walk")
+    assert hashed("env.env_id=my_walk:walk") == before
+    module.write_text("from tests.env.own import walk  # changed\n")
+    assert hashed("env.env_id=my_walk:walk") != before
+    cfg = config()
+    monkeypatch.chdir(ROOT)
+    assert "env.code" not in relevant_settings(cfg, build(cfg))
+
+
+def test_an_expert_that_fails_now_and_then_is_said(make: Callable[..., Any]) -> None:
+    task = make("env.experts.source=tests.env.own:to_the_right").env
+    task.expert(0)
+    assert task.note == ""
+    task = make("env.experts.source=tests.env.own:sometimes").env
+    levels = {task.expert(seed).seed for seed in range(6)}
+    failed = sum(level not in levels for level in range(6))
+    assert 0 < failed < 6
+    assert task.note.startswith(f"the expert failed on {len(task._expert_episodes) - 6} of ")

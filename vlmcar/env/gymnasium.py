@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vlmcar.env.demonstrations import Expert, Recorded, open_source, read
-from vlmcar.env.gymnasium_made import Goals, Success, Watched, make, resized
+from vlmcar.env.gymnasium_made import Goals, Success, Watched, code_of, make, resized
 from vlmcar.types import ConfigError, Frame, Moves, NotAvailable, Trajectory, VlmcarError
 
 _TRIES = 10
@@ -143,9 +143,14 @@ class Gymnasium:
             **{name: getattr(self, name) for name in ours},
             "success": dataclasses.asdict(self.success),
             "actions": dataclasses.asdict(self.actions),
+            "code": self.code(),
             "experts": self._experts_are(),
             "randoms": None if self._randoms is None else _digest(self._randoms),
         }
+
+    def code(self) -> str | None:
+        """12 hex digits of the module that makes the environment, where a function of a person's own does."""
+        return None if self.env_id is None else code_of(self.env_id)
 
     def check(self) -> None:
         """Before anything is asked or written: are there an environment and experts that fit each other?
@@ -177,6 +182,7 @@ class Gymnasium:
         assert not isinstance(self._source, Recorded)
         for attempt in range(_TRIES):
             trajectory = self._play(seed + attempt * _NEXT, "expert", self._source.start)
+            self._expert_episodes[trajectory.seed] = trajectory.success
             if trajectory.success:
                 return trajectory
         raise VlmcarError(
@@ -223,6 +229,20 @@ class Gymnasium:
         if truth:
             raise NotAvailable(f"{self.id} has no ground truth")
         return FrameVecEnv([self.make_env] * num_envs, seeds, frames, auto_reset)
+
+    @property
+    def note(self) -> str:
+        """What a person should know of the episodes that were played so far; empty if nothing."""
+        played = len(self._expert_episodes)
+        failed = played - sum(self._expert_episodes.values())
+        return (
+            f"the expert failed on {failed} of {played} levels; others were taken for them" if failed else ""
+        )
+
+    @cached_property
+    def _expert_episodes(self) -> dict[int, bool]:
+        """Level -> whether the expert succeeded on it."""
+        return {}
 
     @cached_property
     def _source(self) -> Recorded | Expert:

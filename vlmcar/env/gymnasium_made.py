@@ -15,7 +15,7 @@ import cv2
 import gymnasium
 import numpy as np
 
-from vlmcar.env.imported import imported_module
+from vlmcar.env.imported import imported_module, source_digest
 from vlmcar.types import ConfigError, Frame, Frames, VlmcarError
 
 TOLD_BY = ("termination", "return", "info", "demonstrations")
@@ -199,3 +199,11 @@ def _checked(picture: Any) -> Frame:
             f"the environment's render() must give uint8 (height, width, 3) RGB; it gives {what}"
         )
     return picture
+
+
+def code_of(env_id: str) -> str | None:
+    """12 hex digits of the source file of the module whose function ``env_id`` names; ``None`` if it names none."""
+    module, _, name = env_id.rpartition(":")
+    if _function(module, name) is None:
+        return None
+    return source_digest(imported_module(module, f"env.env_id={env_id}"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,3 +28,9 @@ def imported_module(module: str, where: str) -> ModuleType:
         raise ConfigError(
             f"{where} cannot be imported ({reason}): {module} must be a module in this folder, or be installed"
         ) from error
+
+
+def source_digest(module: ModuleType) -> str:
+    """12 hex digits of a module's source file; the same for all that have none."""
+    file = inspect.getsourcefile(module) if getattr(module, "__file__", None) else None
+    return hashlib.sha256(Path(file).read_bytes() if file else b"").hexdigest()[:12]

@@ -75,6 +75,8 @@ def explain(
             frames += [failure.episode.trajectory.frame(t) for t in failure.shown]
         if "robust" in names:
             texts.append(_brittle(failed))
+    if "random_completes" in names and evidence.which != "held_out":
+        texts.append(_often(evidence, checks))
     if "same_answers" in names:
         texts.append(_IMPURE)
     if "fast_enough" in names:
@@ -89,6 +91,14 @@ def _example(number: int, failure: Failure, first: int) -> str:
     return (
         f"Example {number}: {what} episode {trajectory.seed}, frames 0 to {failure.episode.last} ({named}). "
         f"{failure.text}"
+    )
+
+
+def _often(evidence: Evidence, checks: Checks) -> str:
+    """What a small count does not show."""
+    return (
+        f"Of {len(evidence.randoms)} random episodes so few may complete every sub-task without accomplishing the task "
+        f"that, at 95 % confidence, it is at most {checks.random_completes.at_most:.0%} of all."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from vlmcar.env.demonstrations.words import first_line
-from vlmcar.env.imported import imported_module
+from vlmcar.env.imported import imported_module, source_digest
 from vlmcar.types import ConfigError, VlmcarError
 
 Policy: TypeAlias = Callable[[Any], Any]
@@ -49,7 +48,7 @@ class Expert(Protocol):
         """
 
     def identity(self) -> str:
-        """12 hex digits of what it is: of its weights, or of the module that it is written in."""
+        """What it is: changes with its weights, or with the module that it is written in."""
 
 
 def acting(source: str, algorithm: str | None = None) -> Expert:
@@ -148,7 +147,7 @@ class SavedPolicy:
             ) from error
 
     def identity(self) -> str:
-        return _digest(Path(self.path).expanduser().read_bytes())
+        return hashlib.sha256(Path(self.path).expanduser().read_bytes()).hexdigest()[:12]
 
     def _class(self) -> Any:
         package = ALGORITHMS[self.algorithm]
@@ -179,9 +178,7 @@ class Function:
         return policy
 
     def identity(self) -> str:
-        file = inspect.getsourcefile(imported_module(self.module, self._name))
-        source = Path(file).read_bytes() if file else b""
-        return _digest(f"{self._name} ".encode() + source)
+        return f"{self._name} {source_digest(imported_module(self.module, self._name))}"
 
     @property
     def _name(self) -> str:
@@ -200,7 +197,3 @@ class Function:
                 "that returns a function from observation to action"
             )
         return made
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]
