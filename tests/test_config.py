@@ -225,6 +225,10 @@ def test_help_and_the_whole_config_are_readable() -> None:
         "env/minigrid: doorkey_5x5",
         "method: direct_vlm, oracle, sparse, vlmcar",
         "generation: best_of_n, evolve, repair, single",
+        "explained in conf/<group>/<name>.yaml",
+        "--config-dir FOLDER",
+        "python -m vlmcar.program check",
+        "python -m vlmcar.share",
     ):
         assert words in done.stdout
     done = subprocess.run(

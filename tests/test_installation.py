@@ -34,9 +34,11 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_checkout_has_them_beside_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
     assert installation.conf() == ROOT / "conf"
+    assert installation.shown_conf() == "conf"
     assert [folder.resolve() for folder in installation.recordings()] == [ROOT / "results/recordings"]
     monkeypatch.chdir(tmp_path)
     assert installation.conf() == ROOT / "conf"
+    assert installation.shown_conf() == str(ROOT / "conf")
     assert installation.recordings() == [ROOT / "results/recordings"]
 
 

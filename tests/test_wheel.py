@@ -74,7 +74,9 @@ def test_a_sweep_runs_from_it_in_an_empty_folder(wheel: zipfile.ZipFile, tmp_pat
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "\n  python -m vlmcar -m seed=0,1,2 " in run("vlmcar", "--help")
+    told = run("vlmcar", "--help")
+    assert "\n  python -m vlmcar -m seed=0,1,2 " in told
+    assert f"explained in {site / 'vlmcar/conf'}/<group>/<name>.yaml" in told
     quick = ["env=mine", "training.steps=2048", "training.final_eval_episodes=2", "logger=none"]
     (empty / "env").mkdir()
     mine = (site / "vlmcar/conf/env/minigrid/doorkey_5x5.yaml").read_text()

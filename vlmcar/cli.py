@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from vlmcar import stopping
-from vlmcar.installation import conf, program, started_as
+from vlmcar.installation import conf, program, shown_conf, started_as
 from vlmcar.launchers import explain, remember_command
 from vlmcar.outside import explained
 from vlmcar.sweep.whole import whole_sweep
@@ -41,7 +41,8 @@ def main(folder: Path | None = None) -> None:
         SystemExit: as ``one_line_errors`` and ``whole_sweep`` say.
     """
     remember_command()
-    OmegaConf.register_new_resolver("program", program, replace=True)  # of the text of --help
+    OmegaConf.register_new_resolver("program", program, replace=True)  # both of the text of --help
+    OmegaConf.register_new_resolver("conf", shown_conf, replace=True)
     path = str((folder or conf()).absolute())
     with one_line_errors(), whole_sweep():
         hydra.main(version_base="1.3", config_path=path, config_name="config")(execute)()

@@ -17,6 +17,12 @@ def conf() -> Path:
     return _PACKAGE / "conf" if _is_wheel() else _PACKAGE.parent / "conf"
 
 
+def shown_conf() -> str:
+    """The same, as a person in the current folder would type it."""
+    folder, here = conf(), Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
 def recordings() -> list[Path]:
     """Folders of recordings, whatever ``results=`` says: those that come with the suite, then the current folder's.
 

@@ -136,9 +136,7 @@ def verify_again(built: Wanted, console: Console) -> Verdict:
         )
     refuse_rejected(stored)
     verdict = _verdict(built, stored.program)
-    for check in verdict.checks:
-        result = "ok" if check.passed else "FAILED"
-        console.say(f"{result:>6}  {check.about}: {check.finding}, on {check.trajectories} ({check.count})")
+    console.say(str(verdict))
     if not verdict.accepted:
         raise VlmcarError(f"program {stored.program.hash} is not accepted here: {_summary(verdict)}")
     console.say(f"program {stored.program.hash} {_summary(verdict)}: {folder / 'program.py'}")

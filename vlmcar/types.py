@@ -162,7 +162,7 @@ class Program:
     """The generated module: one function per sub-task, judged by nothing but two frames."""
 
     subtasks: tuple[SubTask, ...]
-    source: str
+    source: str = field(repr=False)
     frame_size: tuple[int, int] | None = field(default=None, compare=False)
     """(height, width) in pixels of the frames that it was verified on; ``None``: not known."""
 

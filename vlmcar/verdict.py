@@ -41,17 +41,21 @@ class Verdict:
     """Whether a program may train an agent, and why."""
 
     accepted: bool
-    checks: tuple[Check, ...]
-    feedback: str = ""
+    checks: tuple[Check, ...] = field(repr=False)
+    feedback: str = field(default="", repr=False)
     """What the VLM is told; empty when accepted."""
     feedback_frames: tuple[NDArray[np.uint8], ...] = field(default=(), repr=False)
     """uint8 (height, width, 3) RGB, 0-255, each."""
 
     def __str__(self) -> str:
-        """A line that says what failed, and a table: each check, on what, what was measured, and what was asked."""
+        """A line that says what failed, and a table: each check, on what, what was measured, and what was asked.
+
+        Failed rows stand first, and then those that say "not available".
+        """
         failed = ", ".join(dict.fromkeys(check.about for check in self.checks if not check.passed))
         table = [("", "check", "episodes", "measured", "asked")]
-        for row in self.checks:
+        telling_first = sorted(self.checks, key=lambda row: (row.passed, row.measured is not None))
+        for row in telling_first:
             known = row.measured is not None
             result = "FAILED" if not row.passed else "ok" if known else ""
             measured = f"{row.measured:.4g}" if known else ""

@@ -249,6 +249,14 @@ def test_images_from_files(make: Callable[..., Any], tmp_path: Path) -> None:
         ("env.env_id=tests.env.own:not_an_environment", "returned str, and no gymnasium.Env"),
         ("env.env_id=no_such_module:make", "must be a module in this folder, or be installed"),
         ("env.env_id=NoSuchEnv-v0", "NoSuchEnv"),
+        (
+            "env.env_id=tests.env.own:nope",
+            "^env.env_id=tests.env.own:nope: tests.env.own has no nope: neither a function nor an id that it registers",
+        ),
+        (
+            "env.env_id=tests.env.own:no/nope-v0",
+            "^env.env_id=tests.env.own:no/nope-v0: tests.env.own has no no/nope-v0",
+        ),
         ("env.max_episode_steps=null", "has no time limit that is known"),
         ("+env.kwargs.boxes=1", "boxes"),
         ("+env.kwargs.render_mode=human", "render_mode"),

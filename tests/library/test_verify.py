@@ -50,6 +50,11 @@ def test_a_right_program_is_accepted_on_both_halves() -> None:
     ]
     assert row.measured is None
     assert "not available" in row.threshold
+    reasons = {c.threshold for c in verdict.checks if c.measured is None}
+    assert reasons == {
+        "not available: recorded demonstrations cannot be acted out again",
+        "not available: there is no environment to act in, only recorded episodes",
+    }  # no key of an environment of the command line's
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,16 @@ def test_random_play_that_completes_is_counted() -> None:
     assert failed(verdict) == {"random_completes", "successes_outscore"}
     truly = [Trajectory(w, np.zeros((5, 0)), np.zeros(5, np.float32), True, 0, "random") for w in lucky]
     assert verify(PROGRAM, RIGHT, [*truly, *WANDERED[:48]]).accepted  # success is no mistake
+
+
+def test_the_table_begins_with_what_failed_and_what_was_not_asked() -> None:
+    strict: Any = {"checks.robust.at_least": 1.0}
+    first, head, *rows = str(verify(PROGRAM, RIGHT, WANDERED, **strict)).splitlines()
+    assert first == "rejected for robust"
+    assert head.split() == ["check", "episodes", "measured", "asked"]
+    kinds = ["FAILED" if row[0] == "F" else "ok" if row[:2] == "ok" else "" for row in rows]
+    assert kinds == sorted(kinds, key=["FAILED", "", "ok"].index)
+    assert set(kinds) == {"FAILED", "", "ok"}
 
 
 def test_all_that_is_given_is_used() -> None:

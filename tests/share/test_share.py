@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 import vlmcar
 from tests.conftest import ROOT
+from tests.library.corridor import RIGHT, WANDERED, Corridor
 from tests.share.conftest import SOURCE, WHO, stored_in
 from vlmcar.config import build
 from vlmcar.obtain import obtain_program
@@ -25,7 +26,7 @@ from vlmcar.program.process import Process
 from vlmcar.record.console import Console
 from vlmcar.share import pull, push
 from vlmcar.share.__main__ import main
-from vlmcar.types import VlmcarError
+from vlmcar.types import ConfigError, VlmcarError
 from vlmcar.verification.store import SHARED, StoredProgram, load
 from vlmcar.vlm.conversation import load as conversation
 
@@ -69,6 +70,8 @@ def test_what_is_pushed_is_what_is_pulled(stored: StoredProgram, shared: Path, t
 
 def test_the_page_says_what_it_is(shared: Path) -> None:
     page = (shared / "README.md").read_text()
+    assert r'"done?" out. Who wrote it: a person \| who \*answers\* \<b\>.' in page
+    assert "vision-language model" not in page  # a person did
     assert "1. `brighten_up`: The picture is brighter." in page
     assert r"a person \| who \*answers\* \<b\>" in page
     assert r"| does | brighten\_up | held\_out/random | 30 | 0.3333 | reported | yes |" in page
@@ -89,6 +92,24 @@ def test_nothing_is_run(shared: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builtins, "exec", refuse)
     monkeypatch.setattr(builtins, "eval", refuse)
     assert pull(shared, tmp_path / "pulled").program.source == SOURCE
+
+
+def test_it_is_shown_in_few_words(stored: StoredProgram, shared: Path, tmp_path: Path) -> None:
+    pulled = pull(shared, tmp_path / "pulled")
+    for shown in (repr(pulled), repr(stored), repr(stored.program)):
+        assert "brighten_up" in shown
+        assert "def " not in shown
+        assert "held_out" not in shown
+
+
+def test_a_claim_is_no_program_to_pay_by(shared: Path, tmp_path: Path) -> None:
+    pulled = pull(shared, tmp_path / "pulled")
+    for use in (
+        lambda: vlmcar.CodeReward(Corridor(), pulled),
+        lambda: vlmcar.verify(pulled, RIGHT, WANDERED),
+    ):
+        with pytest.raises(ConfigError, match=r"not verified: run vlmcar\.verify\(pulled\.program, \.\.\.\)"):
+            use()
 
 
 def test_a_claim_is_no_verdict(shared: Path, tmp_path: Path) -> None:

@@ -127,8 +127,8 @@ def test_a_broken_recording_is_named(tmp_path: Path) -> None:
         Offline("offline", str(tmp_path), SIMULATED, record=False).reply([Message("user", "hello")])
 
 
-def manual(folder: Path, minutes: float = 1.0) -> Manual:
-    return Manual("manual", str(folder), "a person", poll_seconds=0.01, timeout_minutes=minutes, record=False)
+def manual(folder: Path, minutes: float = 1.0, who: str = "a person") -> Manual:
+    return Manual("manual", str(folder), who, poll_seconds=0.01, timeout_minutes=minutes, record=False)
 
 
 def test_manual_writes_prompt_and_images_and_waits_for_the_answer(tmp_path: Path) -> None:
@@ -137,6 +137,7 @@ def test_manual_writes_prompt_and_images_and_waits_for_the_answer(tmp_path: Path
         while not prompt.exists():
             time.sleep(0.01)
         assert sorted(p.name for p in prompt.parent.iterdir()) == [
+            "answered_by.txt",
             "image_1.png",
             "image_2.png",
             "images.json",
@@ -170,6 +171,29 @@ def test_manual_refuses_a_folder_of_another_conversation(tmp_path: Path, text: s
         Conversation(manual(tmp_path, minutes=0.001), "be exact").ask("what is there?", [flat(10)])
     with pytest.raises(VlmcarError, match="another conversation"):
         Conversation(manual(tmp_path), "be exact").ask(text, [flat(image)])
+
+
+def test_manual_takes_no_answer_under_another_name(tmp_path: Path) -> None:
+    answer = tmp_path / "turn_1" / "answer.md"
+    for who in ("a passer-by", "a person"):  # nobody has answered yet: whoever is asked last answers
+        with pytest.raises(VlmcarError, match="no answer"):
+            Conversation(manual(tmp_path, 0.001, who), "be exact").ask("what is there?")
+    answer.write_text("a room", encoding="utf-8")
+    with pytest.raises(VlmcarError, match=r"answer\.md was written by a person: give the same vlm\.answ"):
+        Conversation(manual(tmp_path, who="a passer-by"), "be exact").ask("what is there?")
+    assert Conversation(manual(tmp_path), "be exact").ask("what is there?") == "a room"
+    (tmp_path / "turn_1" / "answered_by.txt").unlink()  # of a folder that is older than the note
+    assert Conversation(manual(tmp_path, who="a passer-by"), "be exact").ask("what is there?") == "a room"
+
+
+@pytest.mark.parametrize("images", [(), (flat(10),)])
+def test_manual_speaks_of_images_where_there_are_some(
+    tmp_path: Path, images: tuple[Frame, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(VlmcarError, match="no answer"):
+        Conversation(manual(tmp_path, 0.001), "be exact").ask("what is there?", images)
+    beside = " with the image_*.png beside it" if images else ""
+    assert f"prompt.md{beside} in a new chat, and save the answer as " in capsys.readouterr().out
 
 
 def test_a_manual_conversation_that_branches_off_is_a_new_chat_with_all_that_was_said(tmp_path: Path) -> None:

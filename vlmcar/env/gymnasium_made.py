@@ -160,7 +160,7 @@ def _made(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None)
     module, _, name = env_id.rpartition(":")
     function = _function(module, name)
     if function is None:
-        env = gymnasium.make(env_id, render_mode="rgb_array", max_episode_steps=max_episode_steps, **kwargs)
+        env = _registered(env_id, render_mode="rgb_array", max_episode_steps=max_episode_steps, **kwargs)
         if env.spec is not None and env.spec.max_episode_steps is None:
             raise ConfigError(_NO_LIMIT.format(env_id=env_id))
         return env
@@ -175,6 +175,18 @@ def _made(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None)
 _NO_LIMIT = (
     "env.env_id={env_id} has no time limit that is known; give one in steps, as env.max_episode_steps=1000"
 )
+
+
+def _registered(env_id: str, **how: Any) -> gymnasium.Env:
+    try:
+        return gymnasium.make(env_id, **how)
+    except (gymnasium.error.NameNotFound, gymnasium.error.NamespaceNotFound) as error:
+        module, _, name = env_id.rpartition(":")
+        if not module:
+            raise
+        raise ConfigError(  # Gymnasium's own looks for a similar name, in all that anybody registered
+            f"env.env_id={env_id}: {module} has no {name}: neither a function nor an id that it registers"
+        ) from error
 
 
 def _function(module: str, name: str) -> Any:

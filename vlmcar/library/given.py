@@ -43,7 +43,7 @@ class GivenTask:
 
     suite = "given"
     steps = 0  # nothing can be trained in it
-    moves = Moves(None, None, frozenset())
+    moves = Moves(0, (0, 0), frozenset())  # any: `replay` says that there is nothing to act in
     training_seeds = None
     thresholds: Mapping[str, float] = {}
 

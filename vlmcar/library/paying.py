@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.library.defaults import default
-from vlmcar.library.programs import AnyProgram, program_of
+from vlmcar.library.programs import AnyProgram, program_of, refuse_pulled
 from vlmcar.program.sandbox import Sandbox
 from vlmcar.reward.tracker import InOrder
 from vlmcar.types import ConfigError, Frames, Judge, Material, Program
@@ -134,6 +134,7 @@ def _made(program: Program, sandbox: Sandbox | None) -> Judge:
 
 
 def _given(judge: Any) -> Judge:
+    refuse_pulled(judge)
     if not isinstance(judge, Judge):
         raise ConfigError(
             f"{type(judge).__name__} is no program: give what vlmcar.load or vlmcar.generate gave, a path, or a judge"

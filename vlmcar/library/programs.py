@@ -7,7 +7,8 @@ from pathlib import Path
 
 from vlmcar.obtain import refuse_rejected
 from vlmcar.program.check import read_program
-from vlmcar.types import Program, VlmcarError
+from vlmcar.share import PulledProgram
+from vlmcar.types import ConfigError, Program, VlmcarError
 from vlmcar.verification.store import StoredProgram
 from vlmcar.verification.store import load as stored_program
 
@@ -50,10 +51,29 @@ def sized(stored: StoredProgram) -> StoredProgram:
 
 
 def program_of(program: AnyProgram) -> Program:
-    """The program itself."""
+    """The program itself.
+
+    Raises:
+        ConfigError: it was pulled.
+        VlmcarError: as for `load`.
+    """
+    refuse_pulled(program)
     if isinstance(program, StoredProgram):
         return sized(program).program
     return program if isinstance(program, Program) else load(program)
+
+
+def refuse_pulled(program: object) -> None:
+    """Refuse what nobody has verified here.
+
+    Raises:
+        ConfigError: says what to do.
+    """
+    if isinstance(program, PulledProgram):
+        raise ConfigError(
+            "what vlmcar.pull gave counts as not verified: run vlmcar.verify(pulled.program, ...) on episodes of your "
+            "own, and give pulled.program if it is accepted"
+        )
 
 
 def _from_file(path: Path) -> Program:

@@ -38,7 +38,10 @@ def verify(
         program: a ``Program``, what `generate` gave, or a path.
         expert: successful episodes: trajectories, uint8 arrays (steps + 1, height, width, 3) RGB, 0-255, or paths of
             recordings. Half of them, and of ``random``, teach (their failures are in ``feedback``), half decide.
-        random: episodes of random play, likewise; 50 or more, or ``[]`` to leave out what they would show.
+        random: episodes of random play, likewise; 50 or more, or ``[]`` to leave out what they would show. Arrays and
+            recordings are taken as failures: a program that finds one of them complete is wrong. Where an episode
+            succeeded by chance, it may be complete once you say so: ``Trajectory(frames, actions=np.zeros((steps, 0)),
+            rewards=np.zeros(steps), success=True, seed=0, kind="random")``.
         task: a ``Task`` in place of both; what its simulator can act out is then checked as well.
         reward: what the answers are to be paid by, as for `CodeReward`.
         env_reward: weight of the environment's own reward beside it.

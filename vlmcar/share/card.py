@@ -24,6 +24,7 @@ def card(stored: StoredProgram, task: str, shape: tuple[int, int, int]) -> str:
         shape: (height, width, 3) of the frames that it judges.
     """
     height, width, _ = shape
+    who = _plain(stored.vlm_model)
     subtasks = "\n".join(
         f"{n}. `{s.name}`: {_plain(s.description)}" for n, s in enumerate(stored.subtasks, 1)
     )
@@ -31,9 +32,9 @@ def card(stored: StoredProgram, task: str, shape: tuple[int, int, int]) -> str:
     return f"""{_HEAD}
 # A reward program for {task}
 
-A vision-language model wrote `program.py` from an initial and a goal image (`initial.png`, `goal.png`), with
+`program.py` was written from an initial and a goal image (`initial.png`, `goal.png`), with
 [VLM-CaR](https://arxiv.org/abs/2402.04764) as `vlmcar` does it: one Python function per sub-task, two pictures in,
-"done?" out.
+"done?" out. Who wrote it: {who}.
 
 ## Sub-tasks
 
@@ -53,9 +54,9 @@ train on it.
 
 ## Who wrote it
 
-{_plain(stored.vlm_model)}, in its own words or those of whoever stood in for it. Programs that were verified until
-this one was accepted: {stored.attempts}. Calls of the VLM: {stored.vlm_calls}. `conversation.jsonl` and `images/`
-hold every turn.
+{who}. That is how they call themselves, or are called by whoever asked them. Programs that were verified until this
+one was accepted: {stored.attempts}. Answers in all: {stored.vlm_calls}. `conversation.jsonl` and `images/` hold every
+turn.
 
 ## How to use it
 

@@ -36,7 +36,7 @@ class StoredProgram:
     vlm_calls: int
     vlm_model: str
     folder: Path
-    ledger: Mapping[str, Any] = field(default_factory=dict)
+    ledger: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What making it took, as ``vlmcar.vlm.ledger.Ledger.entries`` gives it; empty in older entries."""
     frame_shape: tuple[int, ...] | None = None
     """(height, width, 3) of the frames that it judges; ``None`` in older entries."""

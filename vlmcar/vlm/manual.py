@@ -18,10 +18,10 @@ from vlmcar.vlm.conversation import image_digest, write_png
 class Manual:
     """Any chat page is a VLM: paste the prompt, attach the images, save the answer.
 
-    Turn n lies in ``<folder>/turn_<n>/``: ``prompt.md``, ``image_1.png``, ... The answer is expected in
-    ``answer.md`` there. Answers that already exist are taken, so a stopped conversation goes on
-    where it was. A conversation that branches off from another one has a sub-folder, and is a new chat: its first
-    prompt holds what was said before.
+    Turn n lies in ``<folder>/turn_<n>/``: ``prompt.md``, ``image_1.png``, ..., and in ``answered_by.txt`` who was
+    asked. The answer is expected in ``answer.md`` there. Answers that already exist are taken, so a stopped
+    conversation goes on where it was. A conversation that branches off from another one has a sub-folder, and is a new
+    chat: its first prompt holds what was said before.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Manual:
         """Write the turn, then wait for its answer.
 
         Raises:
-            VlmcarError: the folder holds another conversation, or no answer came in time.
+            VlmcarError: the folder holds another conversation, or somebody else's answer, or no answer came in time.
         """
         number = sum(message.role == "user" for message in messages)
         folder = Path(self.folder) / f"turn_{number}"
@@ -62,9 +62,10 @@ class Manual:
         started = time.monotonic()
         if not answer.exists():
             chat = "in a new chat" if number == self.first_turn else "in the same chat"
+            images = " with the image_*.png beside it" if any(folder.glob("image_*.png")) else ""
             print(
-                f"manual VLM, turn {number}: send {folder / 'prompt.md'} with the image_*.png beside it {chat}, and "
-                f"save the answer as {answer} (waiting {self.timeout_minutes:g} minutes at most)",
+                f"manual VLM, turn {number}: send {folder / 'prompt.md'}{images} {chat}, and save the answer "
+                f"as {answer} (waiting {self.timeout_minutes:g} minutes at most)",
                 flush=True,
             )
         before = ""
@@ -93,10 +94,21 @@ class Manual:
             raise VlmcarError(
                 f"{prompt} belongs to another conversation; remove {folder.parent} or choose another vlm.folder"
             )
+        self._note_who_answers(folder)
         for number, image in enumerate(images, start=1):
             write_png(folder / f"image_{number}.png", image)
         shown.write_text(digests, encoding="utf-8")  # so that answers are not taken for other pictures
         prompt.write_text(text, encoding="utf-8")  # last: whoever waits for it finds the images there
+
+    def _note_who_answers(self, folder: Path) -> None:
+        """So that an answer never goes by another name; whose those of older folders are, nobody wrote down."""
+        note, answer = folder / "answered_by.txt", folder / "answer.md"
+        if not answer.exists():
+            note.write_text(self.answered_by, encoding="utf-8")
+        elif note.exists() and (who := note.read_text(encoding="utf-8").strip()) != self.answered_by.strip():
+            raise VlmcarError(
+                f"{answer} was written by {who}: give the same vlm.answered_by, or another vlm.folder"
+            )
 
 
 def _opening(messages: Sequence[Message]) -> str:
