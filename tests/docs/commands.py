@@ -133,7 +133,7 @@ def check_setting(setting: str, conf: Path) -> None:
 
 def _has(file: Any, path: str) -> bool:
     for name in path.split("."):
-        if not isinstance(file, DictConfig) or name not in file:
+        if not isinstance(file, DictConfig) or file._get_node(name) is None:  # `in` says no of ???
             return False
         file = file._get_node(name)
     return True
