@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,11 @@ import pytest
 from omegaconf import DictConfig
 
 from tests.conftest import ROOT
+from vlmcar import pipeline
 from vlmcar.pipeline import run
+from vlmcar.record import console
 from vlmcar.record.folder import RunFolder
-from vlmcar.types import VlmcarError
+from vlmcar.types import Program, SubTask, VlmcarError
 from vlmcar.vlm.conversation import digest, load
 
 Compose = Callable[..., DictConfig]
@@ -33,6 +36,7 @@ QUICK = [
     "training.checkpoint_every=2048",
     "audit.episodes=4",
 ]
+READ_ON = 'docs/guides/own_environment.md, "It does not learn"'
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +55,12 @@ def run_folder(results: Path, method: str = "vlmcar", seed: int = 0) -> Path:
 
 
 def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
-    config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cfg = config(*QUICK, f"results={tmp_path}")
+    monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(pipeline, "_LEARNED", 1.01)  # nobody has
+    settings = (*QUICK, "algorithm.num_envs=4", f"results={tmp_path}")  # few, so that episodes end early
+    cfg = config(*settings)
     run(cfg)
     folder = run_folder(tmp_path)
     assert {path.name for path in folder.iterdir()} >= {
@@ -75,7 +82,15 @@ def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
     assert "not a named commercial model" in result["vlm_model"]
     assert result["judged"]["frames_judged"] > 0
     assert result["config_hash"] == json.loads((folder / "manifest.json").read_text())["config_hash"]
-    assert [int(row["steps"]) for row in rows(folder / "train.csv")] == [1024, 2048, 3072, 4096]
+    trained = rows(folder / "train.csv")
+    assert [int(row["steps"]) for row in trained] == [1024, 2048, 3072, 4096]
+    said = capsys.readouterr().out
+    done = [row["subtasks_done"] for row in trained if row["subtasks_done"]]  # where episodes ended
+    reached = [f"{float(mean):.1f} of 3" for mean in done]
+    told = re.findall(r"%, sub-tasks (.*) in training, ", said)
+    assert told
+    assert set(told) <= set(reached)
+    assert said.splitlines()[-1].endswith(f"{folder}; the agent gets to {reached[-1]} sub-tasks: {READ_ON}")
     assert [int(row["steps"]) for row in rows(folder / "eval.csv")] == [0, 2048, 4096]
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["accepted"]
@@ -88,7 +103,31 @@ def test_a_run_leaves_everything_and_the_same_command_again_skips_it(
     assert (folder / "result.json").stat().st_mtime_ns == before
 
     with pytest.raises(VlmcarError, match=r"other settings \(training.eval_episodes 3 -> 5\)"):
-        run(config(*QUICK, f"results={tmp_path}", "training.eval_episodes=5"))
+        run(config(*settings, "training.eval_episodes=5"))
+
+
+PROGRAM = Program((SubTask("key", "."), SubTask("door", ".")), "")
+
+
+@pytest.mark.parametrize(
+    ("program", "success", "on_training_levels", "said"),
+    [
+        (PROGRAM, 0.49, None, f"; the agent gets to 1.2 of 2 sub-tasks: {READ_ON}"),
+        (PROGRAM, 0.5, None, ""),
+        (PROGRAM, 0.1, 0.9, ""),  # it learned what it was trained on
+        (PROGRAM, 0.6, 0.4, f"; the agent gets to 1.2 of 2 sub-tasks: {READ_ON}"),
+        (None, 0.0, None, ""),
+    ],
+)
+def test_a_policy_that_seldom_succeeds_is_told_where_to_read_on(
+    tmp_path: Path, program: Program | None, success: float, on_training_levels: float | None, said: str
+) -> None:
+    folder = RunFolder(tmp_path)
+    result = {"final_success": success, "final_train_success": on_training_levels}
+    without = pipeline._stuck(folder, program, result)
+    assert without == (f"; {READ_ON}" if said else "")  # no episode of training ended
+    folder.append("train.csv", {"steps": 1, "subtasks_done": 1.24})
+    assert pipeline._stuck(folder, program, result) == said
 
 
 def test_weights_that_do_not_fit_leave_no_run_behind(config: Compose, tmp_path: Path) -> None:

@@ -84,7 +84,10 @@ def _train(
     rewarded = RewardVecEnv(venv, judge, built.reward, built.method.env_reward, built.method.ask_every)
     evaluator = Evaluator(built.env, built.training.eval_seed, built.algorithm.samples_actions)
     queries = getattr(judge, "queries", None)
-    recorder = RunRecorder(folder, built.logger, console, spent.entries, queries.save if queries else None)
+    recorder = RunRecorder(
+        *(folder, built.logger, console, spent.entries, queries.save if queries else None),
+        num_subtasks=judge.num_subtasks if judge else 0,
+    )
     checkpoint = folder.path / CHECKPOINT if first else None
     console.say(f"training for {built.training.steps:,} steps{_from(first, folder)}")
     console.start(built.training.steps, first)

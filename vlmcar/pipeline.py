@@ -28,6 +28,9 @@ from vlmcar.verification.exploited import Findings
 from vlmcar.verification.store import ProgramStore, StoredProgram
 from vlmcar.vlm.ledger import Ledger
 
+_LEARNED = 0.5
+"""Success rate below which a run's last line says where to read on."""
+
 
 @explained_errors()
 def run(cfg: DictConfig, bar: bool | None = None) -> None:
@@ -97,6 +100,7 @@ def train_and_record(cfg: DictConfig, built: Components, folder: RunFolder, cons
         f"done: {result['final_success']:.0%} success over {result['final_episodes']} episodes"
         f"{_of_training(result['final_train_success'])}, "
         f"{result['steps_per_second']:,.0f} steps/s, {result['seconds']:.0f} s; {folder.path}"
+        f"{_stuck(folder, _program(stored), result)}"
     )
 
 
@@ -248,6 +252,17 @@ def _mark(
 
 def _of_training(success: float | None) -> str:
     return "" if success is None else f" on unseen levels, {success:.0%} on training levels"
+
+
+def _stuck(folder: RunFolder, program: Program | None, result: Mapping[str, Any]) -> str:
+    """How far a policy gets that a program paid and that seldom succeeds, and where to read on."""
+    on_training_levels = result["final_train_success"]
+    success = result["final_success"] if on_training_levels is None else on_training_levels
+    if program is None or success >= _LEARNED:
+        return ""
+    subtasks = folder.subtasks_done(len(program.subtasks))
+    reached = f"the agent gets to {subtasks} sub-tasks: " if subtasks else ""
+    return f'; {reached}docs/guides/own_environment.md, "It does not learn"'
 
 
 def _obtain(built: Components, console: Console) -> StoredProgram | StoredSubTasks | None:

@@ -167,6 +167,16 @@ def test_first_step_with_success(folder: RunFolder) -> None:
     assert folder.first_step_with_success(1.01, "success_rate") is None
 
 
+def test_subtasks_done_are_those_of_the_latest_episodes(folder: RunFolder) -> None:
+    assert folder.subtasks_done(3) == ""
+    folder.append(TRAIN, {"steps": 100, "subtasks_done": float("nan"), "length": 7.0})  # no episode ended
+    assert folder.subtasks_done(3) == ""
+    for steps, done in ((200, 0.25), (300, 1.04), (400, float("nan"))):
+        folder.append(TRAIN, {"steps": steps, "subtasks_done": done, "length": 7.0})
+    assert folder.subtasks_done(3) == "1.0 of 3"
+    assert folder.subtasks_done(0) == ""
+
+
 def test_json_is_written_whole(folder: RunFolder) -> None:
     folder.write_json("x.json", {"a": [1, 2]})
     assert json.loads((folder.path / "x.json").read_text()) == {"a": [1, 2]}

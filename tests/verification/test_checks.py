@@ -120,6 +120,39 @@ def test_a_sub_task_beyond_the_events_is_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize(
+    ("done", "events", "share"),
+    [
+        ((3, 6), (3, 6), 1.0),
+        ((4, 6), (3, 6), 1.0),  # within the window
+        ((5, 6), (3, 6), 0.5),
+        ((1, 6), (3, 6), 0.5),  # both are matched; one is done elsewhere
+        ((3, 6), (3, 5, 6), 2 / 3),  # one step more than there are sub-tasks
+        ((1, 6), (6,), 1.0),  # a sub-task more than there are events
+    ],
+)
+def test_events_told(done: tuple[int, int], events: tuple[int, ...], share: float) -> None:
+    found = evidence(episode(done=done, events=events))
+    (row,) = rows("events_told", found, window=1, at_least=0.0)
+    assert (row.count, row.measured, row.threshold, row.passed) == (len(events), share, "reported", True)
+    assert outcome("events_told", found, window=1, at_least=0.9) == [(None, share, share == 1)]
+
+
+def test_a_missed_step_is_a_share_of_all_experts_events() -> None:
+    two, three = episode(), episode(events=(2, 4, 6))
+    incomplete = episode(done=(3, None))  # another check's business
+    found = evidence(two, three, incomplete, crashed(), episode("random"))
+    assert outcome("events_told", found, window=0, at_least=0.0) == [(None, 3 / 5, True)]
+    assert outcome("events_told", replace(found, early_frames=1), window=0, at_least=0.0) == [
+        (None, 4 / 5, True)
+    ]
+    assert rows("events_told", evidence(incomplete, crashed())) == []
+
+
+def test_events_are_told_within_the_window_of_on_time() -> None:
+    assert settings("checks.expert_on_time.window=3").checks.events_told.window == 3
+
+
+@pytest.mark.parametrize(
     ("done", "events", "expected"),
     [
         ((3, 6), (3, 6), [0, 0]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vlmcar.env.minigrid import MiniGrid
@@ -76,6 +78,22 @@ def test_a_sub_task_that_is_undone(doorkey: MiniGrid, doorkey_program: Program, 
     )
     assert failed(verdict) >= {("stays_done", "open_door")}
     assert "Expected it to stay done" in verdict.feedback
+
+
+def test_a_program_that_misses_a_step(doorkey: MiniGrid, doorkey_program: Program, sandbox: Sandbox) -> None:
+    """Nobody asks for the key: accepted all the same, and its verdict says so; rejected where a task gates it."""
+    keyless = replace(doorkey_program, subtasks=doorkey_program.subtasks[1:])
+    verdict = verify(doorkey, keyless, sandbox)
+    assert verdict.accepted, verdict
+    told = [(c.trajectories, c.count, c.measured) for c in verdict.checks if c.name == "events_told"]
+    assert told == [
+        ("feedback/expert", 12, pytest.approx(2 / 3)),
+        ("held_out/expert", 15, pytest.approx(2 / 3)),
+    ]
+    gated = verify(doorkey, keyless, sandbox, "checks.events_told.at_least=0.9")
+    assert failed(gated) == {("events_told", None)}
+    assert "that no sub-task is about. Expected a sub-task to be done within 1 frames" in gated.feedback
+    assert len(gated.feedback_frames) == 3 * 3  # per example: frame 0, before the event, after it
 
 
 SEEN_GONE = '''"""The door is open when its cell changed, the box is taken when fewer things are left."""

@@ -42,13 +42,21 @@ class Console:
         if self._wants_bar:
             self._bar = tqdm(total=total, initial=first, desc=self.name, unit="step", unit_scale=True)
 
-    def update(self, steps: int, success: float | None) -> None:
-        """Now at ``steps``, with the success rate of the last evaluation."""
+    def update(self, steps: int, success: float | None, subtasks: str = "") -> None:
+        """Now at ``steps``, with the success rate of the last evaluation.
+
+        Args:
+            steps: of the environments, taken by now.
+            success: in [0, 1]; ``None``: nothing was evaluated yet.
+            subtasks: how far the agent gets in training, such as ``1.0 of 3``; empty where no judge says so.
+        """
         steps = min(steps, self._total)  # the last rollout may go past the budget
-        shown = "-" if success is None else f"{success:.0%}"
+        shown = "success " + ("-" if success is None else f"{success:.0%}")
+        if subtasks:
+            shown += f", sub-tasks {subtasks} in training"
         if self._bar is not None:
-            if f"success={shown}" != self._bar.postfix:
-                self._bar.set_postfix_str(f"success={shown}", refresh=False)
+            if shown != self._bar.postfix:
+                self._bar.set_postfix_str(shown, refresh=False)
             self._bar.update(steps - self._bar.n)
             return
         now = time.monotonic()
@@ -57,7 +65,7 @@ class Console:
         self._last_line = now
         rate = (steps - self._first) / max(now - self._started, 1e-9)
         left = (self._total - steps) / max(rate, 1e-9)
-        self.say(f"{steps:,}/{self._total:,} steps, {rate:,.0f} steps/s, success {shown}, {left:,.0f} s left")
+        self.say(f"{steps:,}/{self._total:,} steps, {rate:,.0f} steps/s, {shown}, {left:,.0f} s left")
 
     def close(self) -> None:
         if self._bar is not None:

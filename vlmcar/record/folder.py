@@ -251,6 +251,19 @@ class RunFolder:
                 temporary.write_bytes(kept)
                 os.replace(temporary, path)
 
+    def subtasks_done(self, of: int) -> str:
+        """How far training's latest episodes got on average, as ``1.0 of 3``; empty where nobody knows.
+
+        Args:
+            of: number of sub-tasks; 0: there are none.
+        """
+        known = ""
+        if of and (self.path / TRAIN).exists():
+            with (self.path / TRAIN).open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    known = row.get("subtasks_done") or known
+        return f"{float(known):.1f} of {of}" if known else ""
+
     def first_step_with_success(self, rate: float, column: str) -> int | None:
         """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""
         with (self.path / EVAL).open(newline="", encoding="utf-8") as file:

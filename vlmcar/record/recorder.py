@@ -17,6 +17,7 @@ class RunRecorder:
         spent: what the VLM has been asked and what that took so far, as ``vlmcar.vlm.ledger.Ledger.entries``
             gives it; kept with every row, so that a resumed run counts on.
         keep_answers: writes what the judge remembers into a file, with every checkpoint; ``None``: it need not.
+        num_subtasks: of the judge; 0: nobody judges.
     """
 
     def __init__(
@@ -26,16 +27,20 @@ class RunRecorder:
         console: Console,
         spent: Callable[[], dict[str, Any]],
         keep_answers: Callable[[Path], None] | None = None,
+        num_subtasks: int = 0,
     ) -> None:
         self.folder = folder
         self.logger = logger
         self.console = console
         self.spent = spent
         self.keep_answers = keep_answers
+        self.num_subtasks = num_subtasks
+        self._subtasks = folder.subtasks_done(num_subtasks)  # of a run that goes on
         self._said = False
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
+        self._subtasks = self.folder.subtasks_done(self.num_subtasks)
         self.keep_spent()
         for purpose, sources in self.spent().items():
             for source, usage in sources.items():
@@ -51,7 +56,7 @@ class RunRecorder:
         self.logger.log(metrics, int(row["steps"]))
 
     def progress(self, steps: int, success: float | None) -> None:
-        self.console.update(steps, success)
+        self.console.update(steps, success, self._subtasks)
 
     def checkpoint(self, checkpoint: Any) -> None:
         """Keep a ``vlmcar.training.state.Checkpoint``."""

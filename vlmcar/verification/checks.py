@@ -13,6 +13,7 @@ from vlmcar.verification.answer_checks import FastEnough, Robust, RunsWithoutErr
 from vlmcar.verification.evidence import Evidence
 from vlmcar.verification.expert_checks import (
     Does,
+    EventsTold,
     ExpertCompletes,
     ExpertCompletesEarly,
     ExpertOnTime,
@@ -41,6 +42,7 @@ class Checks:
     expert_completes: ExpertCompletes
     expert_completes_early: ExpertCompletesEarly
     expert_on_time: ExpertOnTime
+    events_told: EventsTold
     stays_done: StaysDone
     random_completes: RandomCompletes
     truncated_completes: TruncatedCompletes
@@ -64,10 +66,8 @@ class Checks:
                     raise ConfigError(
                         f"verification.checks.{check.name}.{threshold}={value} must be a fraction from 0 to 1"
                     )
-        if self.expert_on_time.window < 0:
-            raise ConfigError(
-                f"verification.checks.expert_on_time.window={self.expert_on_time.window} must be 0 or more"
-            )
+            if (window := getattr(component, "window", 0)) < 0:
+                raise ConfigError(f"verification.checks.{check.name}.window={window} must be 0 or more")
         if self.fast_enough.milliseconds <= 0:
             raise ConfigError(
                 f"verification.checks.fast_enough.milliseconds={self.fast_enough.milliseconds} must be above 0"

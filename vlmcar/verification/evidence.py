@@ -153,6 +153,13 @@ def offsets(episode: Episode) -> list[int | None]:
     return found
 
 
+def told(episode: Episode, window: int) -> list[bool]:
+    """Per event of its expert's, whether a sub-task is done at it, or at most ``window`` frames before or after."""
+    found = zip(episode.done_at, offsets(episode), strict=True)
+    at = {frame - off for frame, off in found if frame is not None and off is not None and abs(off) <= window}
+    return [event in at for event in episode.trajectory.events]
+
+
 def _match(at: Sequence[int], events: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs (index in ``at``, index in ``events``), both rising: most pairs first, then least total distance."""
     best: list[list[tuple[int, int]]] = [[(0, 0)] * (len(events) + 1) for _ in range(len(at) + 1)]

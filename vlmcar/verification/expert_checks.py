@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlmcar.types import Check
-from vlmcar.verification.evidence import Evidence, offsets
+from vlmcar.verification.evidence import Evidence, offsets, told
 from vlmcar.verification.rows import answered, completes_early, row
 
 
@@ -88,6 +88,26 @@ class ExpertOnTime:
             on_time = [abs(at[k] or 0) <= window for at in found if at[k] is not None]
             if on_time:
                 yield row("expert_on_time", subtask.name, evidence, "expert", on_time, least=self.at_least)
+
+
+@dataclass
+class EventsTold:
+    """Something is done at each event of the experts': where nothing is, the VLM may have missed a step.
+
+    Reported, since not every interaction has to be a step of its own.
+    """
+
+    enabled: bool
+    window: int
+    """Frames before or after the event."""
+    at_least: float
+    """Fraction of events, over all experts that complete; 0: reported."""
+
+    def rows(self, evidence: Evidence) -> Iterator[Check]:
+        window = max(self.window, evidence.early_frames)
+        found = [done for episode in evidence.experts if episode.complete for done in told(episode, window)]
+        if found:
+            yield row("events_told", None, evidence, "expert", found, least=self.at_least)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from vlmcar.types import Check, Frame
 from vlmcar.verification.checks import Checks
-from vlmcar.verification.evidence import Episode, Evidence, offsets
+from vlmcar.verification.evidence import Episode, Evidence, offsets, told
 from vlmcar.verification.rows import (
     complete_experts,
     completes_early,
@@ -219,6 +219,19 @@ def _off_time(evidence: Evidence, checks: Checks) -> Iterator[Failure]:
                 yield Failure(("off time", k), text, episode, (0, event - 1, event, at))
 
 
+def _untold(evidence: Evidence, checks: Checks) -> Iterator[Failure]:
+    window = max(checks.events_told.window, evidence.early_frames)
+    for episode in filter(lambda expert: expert.complete, evidence.experts):
+        for number, done in enumerate(told(episode, window)):
+            if not done:
+                event = episode.trajectory.events[number]
+                text = (
+                    f"Something happens between frames {event - 1} and {event} that no sub-task is about. Expected "
+                    f"a sub-task to be done within {window} frames of that, got {_when(evidence, episode)}."
+                )
+                yield Failure(("untold", number), text, episode, (0, event - 1, event))
+
+
 def _undone(evidence: Evidence, checks: Checks) -> Iterator[Failure]:  # noqa: ARG001
     for k, subtask in enumerate(evidence.program.subtasks):
         for episode in evidence.experts:
@@ -318,6 +331,7 @@ _FINDERS: dict[str, Callable[[Evidence, Checks], Iterator[Failure]]] = {
     "near_miss_does": _near_miss_does,
     "truncated_completes": _cut_off,
     "expert_on_time": _off_time,
+    "events_told": _untold,
     "stays_done": _undone,
 }
 _CONSEQUENCES: dict[str, Callable[[Evidence, Checks], Iterator[Failure]]] = {
