@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
-from PIL import Image
 
 from vlmcar.env.demonstrations import Expert, Recorded, open_source, read
-from vlmcar.env.gymnasium_made import Goals, Success, Watched, code_of, make, resized
+from vlmcar.env.gymnasium_made import Goals, Success, Watched, code_of, make, read_picture
 from vlmcar.types import ConfigError, Frame, Moves, NotAvailable, Trajectory, VlmcarError
 
 _TRIES = 10
@@ -274,7 +273,7 @@ class Gymnasium:
         if self.images_from.initial is None or self.images_from.goal is None:
             return frames[0], frames[-1]
         files = self.images_from.initial, self.images_from.goal
-        initial, goal = (_as_shown(path, frames.shape[1:3]) for path in files)
+        initial, goal = (read_picture(path, frames.shape[1:3]) for path in files)
         return initial, goal
 
     @cached_property
@@ -383,22 +382,3 @@ def _digest(trajectories: Sequence[Trajectory]) -> str:
         found.update(str(one.frames.shape).encode())
         found.update(np.ascontiguousarray(one.frames).data)
     return found.hexdigest()[:12]
-
-
-def _as_shown(path: str, size: tuple[int, ...]) -> Frame:
-    """A picture file at the size of the frames.
-
-    Raises:
-        ConfigError: it cannot be read, or has another shape.
-    """
-    try:
-        with Image.open(path) as image:
-            frame = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"env.images_from: {path} cannot be read as a picture ({error})") from error
-    if abs(frame.shape[0] * size[1] - frame.shape[1] * size[0]) > 0.02 * frame.shape[0] * size[1]:
-        raise ConfigError(
-            f"env.images_from: {path} is {frame.shape[0]} x {frame.shape[1]} pixels, frames are {size[0]} x {size[1]}: "
-            "give pictures of the same shape"
-        )
-    return resized(frame, (size[0], size[1]))

@@ -14,6 +14,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 import cv2
 import gymnasium
 import numpy as np
+from PIL import Image
 
 from vlmcar.env.imported import imported_module, source_digest
 from vlmcar.types import ConfigError, Frame, Frames, VlmcarError
@@ -131,6 +132,25 @@ def resized(frame: Frame, size: tuple[int, int]) -> Frame:
     if frame.shape[:2] == size:
         return frame
     return np.asarray(cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def read_picture(path: str, size: tuple[int, ...]) -> Frame:
+    """A picture file at the size of the frames.
+
+    Raises:
+        ConfigError: it cannot be read, or has another shape.
+    """
+    try:
+        with Image.open(path) as image:
+            frame = np.asarray(image.convert("RGB"), dtype=np.uint8)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"env.images_from: {path} cannot be read as a picture ({error})") from error
+    if abs(frame.shape[0] * size[1] - frame.shape[1] * size[0]) > 0.02 * frame.shape[0] * size[1]:
+        raise ConfigError(
+            f"env.images_from: {path} is {frame.shape[0]} x {frame.shape[1]} pixels, frames are {size[0]} x {size[1]}: "
+            "give pictures of the same shape"
+        )
+    return resized(frame, (size[0], size[1]))
 
 
 def make(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None) -> gymnasium.Env:
