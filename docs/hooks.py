@@ -13,7 +13,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-_LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
+_LINK = re.compile(r'(?:\]\(|<img src=")(?![a-z]+:|#)([^)#"\s]+)')
 
 
 def on_files(files: Files, config: Any) -> Files:
