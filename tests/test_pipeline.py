@@ -153,7 +153,7 @@ def test_same_seed_equal_rows_and_programs_are_made_once(
 def test_a_task_without_a_recording_says_so_and_names_the_other_backends(
     config: Compose, tmp_path: Path
 ) -> None:
-    with pytest.raises(VlmcarError, match=r"no recording was made.*recorded: minigrid-.*vlm=manual"):
+    with pytest.raises(VlmcarError, match=r"no recording was made.*recorded: .*minigrid-.*vlm=manual"):
         run(config(*QUICK, f"results={tmp_path}", "env.tile_size=8", "stage=generate"))
 
 

@@ -27,8 +27,8 @@ EXAMPLES = {OmegaConf.load(path).name: path.stem for path in sorted((ROOT / "exa
 REPAIRED = "gymnasium-taxi"
 """Its conversation tells of failures in whole sets of episodes, and fits no smaller ones."""
 SMALL = (
-    "verification.feedback_experts=4", "verification.held_out_experts=3", "verification.feedback_randoms=26",
-    "verification.held_out_randoms=26", "verification.random_steps=20", "verification.negatives=2",
+    "verification.feedback_experts=2", "verification.held_out_experts=2", "verification.feedback_randoms=26",
+    "verification.held_out_randoms=26", "verification.random_steps=12", "verification.negatives=1",
     "verification.distorted_frames=4",
 )  # fmt: skip
 """Of episodes whose pictures take milliseconds each."""

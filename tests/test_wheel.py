@@ -78,10 +78,10 @@ def test_a_sweep_runs_from_it_in_an_empty_folder(wheel: zipfile.ZipFile, tmp_pat
     assert "\n  python -m vlmcar -m seed=0,1,2 " in told
     assert f"explained in {site / 'vlmcar/conf'}/<group>/<name>.yaml" in told
     quick = ["env=mine", "training.steps=2048", "training.final_eval_episodes=2", "logger=none"]
-    (empty / "env").mkdir()
+    (empty / "conf/env").mkdir(parents=True)
     mine = (site / "vlmcar/conf/env/minigrid/doorkey_5x5.yaml").read_text()
-    (empty / "env/mine.yaml").write_text(mine.replace("name: doorkey_5x5", "name: mine"))
-    sweep = ["--config-dir", ".", "-m", *quick, "method=sparse,oracle", "seed=0"]
+    (empty / "conf/env/mine.yaml").write_text(mine.replace("name: doorkey_5x5", "name: mine"))
+    sweep = ["--config-dir", "conf", "-m", *quick, "method=sparse,oracle", "seed=0"]
     (empty / "results/recordings/minigrid-mine").mkdir(parents=True)
     truths = (site / "vlmcar/recordings/minigrid-doorkey_5x5/truth.yaml").read_text()
     (empty / "results/recordings/minigrid-mine/truth.yaml").write_text(truths)

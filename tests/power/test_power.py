@@ -100,7 +100,8 @@ def test_liars_pass_screening_and_say_what_they_are_called(
 def test_the_truth_tells_right_from_wrong(
     doorkey: MiniGrid, doorkey_programs: dict[str, Program], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labels, "COUNTS", labels.Counts(6, 3, 60, 3, 20))
+    monkeypatch.setattr(labels, "SEEDS", labels.Seeds.from_levels(labels.SEEDS.levels[:9], experts=6))
+    monkeypatch.setattr(labels, "COUNTS", labels.Counts(60, 3, 20))
     subtasks = doorkey_programs["shares"].subtasks
     labelled = episodes(doorkey)
     assert {known.episode.kind for known in labelled} == {"expert", "random", "near_miss", "hold"}

@@ -159,7 +159,7 @@ def test_the_index_keeps_intervals_whole_and_folds_what_repeats(
 def test_without_runs_it_says_what_to_run(site: Callable[[], str], tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     site()
-    assert "make run" in (tmp_path / "out/index.html").read_text()
+    assert "-m env=minigrid seed=0,1,2" in (tmp_path / "out/index.html").read_text()
 
 
 def test_bars_cover_the_frames_on_which_something_is_done() -> None:
