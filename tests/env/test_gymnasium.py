@@ -371,3 +371,22 @@ def test_an_expert_that_fails_now_and_then_is_said(make: Callable[..., Any]) -> 
     failed = sum(level not in levels for level in range(6))
     assert 0 < failed < 6
     assert task.note.startswith(f"the expert failed on {len(task._expert_episodes) - 6} of ")
+
+
+def test_a_step_is_drawn_once(make: Callable[..., Any], tmp_path: Path) -> None:
+    for number in range(2):
+        write_npz(tmp_path / f"{number}.npz", make().env.expert(number))
+    told = make(f"env.experts.source={tmp_path}", "env.success.told_by=demonstrations").env
+    env = told.make_env()
+    env.reset(seed=0)
+    first = env.render()
+    for _ in range(3):
+        env.step(2)
+        env.render()
+    assert env.unwrapped.drawn == 4, "once per step, though success is told by the picture, too"
+    assert (env.render() != first).any(), "an earlier picture is not drawn over"
+
+
+def test_an_environment_that_fails_without_a_word(make: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match="env.env_id=tests.env.own:speechless: TypeError"):
+        make("env.env_id=tests.env.own:speechless").env.random(0, 1)

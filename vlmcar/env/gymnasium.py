@@ -18,7 +18,7 @@ from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 from vlmcar.env.demonstrations import Expert, Recorded, open_source, read
-from vlmcar.env.gymnasium_made import Goals, Success, Watched, code_of, make, read_picture
+from vlmcar.env.gymnasium_made import Goals, Success, Watched, code_of, make, picture_of_size
 from vlmcar.types import ConfigError, Frame, Moves, NotAvailable, Trajectory, VlmcarError
 
 _TRIES = 10
@@ -273,7 +273,8 @@ class Gymnasium:
         if self.images_from.initial is None or self.images_from.goal is None:
             return frames[0], frames[-1]
         files = self.images_from.initial, self.images_from.goal
-        initial, goal = (read_picture(path, frames.shape[1:3]) for path in files)
+        height, width = frames.shape[1:3]
+        initial, goal = (picture_of_size(path, (height, width)) for path in files)
         return initial, goal
 
     @cached_property
@@ -358,7 +359,7 @@ class Gymnasium:
         )
 
     def _experts_are(self) -> str:
-        """12 hex digits of who the experts are: their episodes, their weights, or their source."""
+        """Changes with who the experts are: with their episodes, their weights, or their source."""
         if self._recorded is not None:
             return _digest(self._recorded)
         assert not isinstance(self._source, Recorded)

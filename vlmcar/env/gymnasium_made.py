@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # pygame, which most of Gymnasium's environments draw with, shall look for no screen, and say nothing about itself.
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
-import cv2
 import gymnasium
 import numpy as np
-from PIL import Image
 
+from vlmcar.env.demonstrations.pictures import read_picture
+from vlmcar.env.demonstrations.recording import resized
 from vlmcar.env.imported import imported_module, source_digest
+from vlmcar.env.words import first_line
 from vlmcar.types import ConfigError, Frame, Frames, VlmcarError
 
 TOLD_BY = ("termination", "return", "info", "demonstrations")
@@ -90,14 +92,18 @@ class Watched(gymnasium.Wrapper):
         self._frame_size = frame_size
         self._goals = goals
         self._return = 0.0
+        self._picture: Frame | None = None
+        """Of now, where somebody has looked: a judge, and success that demonstrations tell, may look at one step."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
         self._return = 0.0
+        self._picture = None
         return self.env.reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._return += float(reward)
+        self._picture = None
         if terminated or truncated or self._success.ends_episode:
             success = self._is_success(bool(terminated), info)
             terminated = terminated or (success and self._success.ends_episode)
@@ -105,7 +111,11 @@ class Watched(gymnasium.Wrapper):
         return observation, reward, bool(terminated), bool(truncated), info
 
     def render(self) -> Any:
-        return self._resized(_checked(self.env.render()))
+        if self._picture is None:
+            frame = _checked(self.env.render())
+            kept = frame if self._frame_size is None else resized(frame, self._frame_size)
+            self._picture = np.array(kept)  # a copy: environments may draw into the same array again
+        return self._picture
 
     def _is_success(self, terminated: bool, info: Mapping[str, Any]) -> bool:
         told_by = self._success.told_by
@@ -123,34 +133,21 @@ class Watched(gymnasium.Wrapper):
         assert self._goals is not None
         return self._goals.has(self.render())
 
-    def _resized(self, frame: Frame) -> Frame:
-        return frame if self._frame_size is None else resized(frame, self._frame_size)
 
-
-def resized(frame: Frame, size: tuple[int, int]) -> Frame:
-    """A frame of this height and width."""
-    if frame.shape[:2] == size:
-        return frame
-    return np.asarray(cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def read_picture(path: str, size: tuple[int, ...]) -> Frame:
+def picture_of_size(path: str, size: tuple[int, int]) -> Frame:
     """A picture file at the size of the frames.
 
     Raises:
-        ConfigError: it cannot be read, or has another shape.
+        ConfigError: it has another shape.
+        VlmcarError: it cannot be read.
     """
-    try:
-        with Image.open(path) as image:
-            frame = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"env.images_from: {path} cannot be read as a picture ({error})") from error
+    frame = read_picture(Path(path))
     if abs(frame.shape[0] * size[1] - frame.shape[1] * size[0]) > 0.02 * frame.shape[0] * size[1]:
         raise ConfigError(
             f"env.images_from: {path} is {frame.shape[0]} x {frame.shape[1]} pixels, frames are {size[0]} x {size[1]}: "
             "give pictures of the same shape"
         )
-    return resized(frame, (size[0], size[1]))
+    return resized(frame, size)
 
 
 def make(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None) -> gymnasium.Env:
@@ -168,7 +165,7 @@ def make(env_id: str, kwargs: Mapping[str, Any], max_episode_steps: int | None) 
     try:
         env = _made(env_id, kwargs, max_episode_steps)
     except (gymnasium.error.Error, TypeError) as error:
-        raise ConfigError(f"env.env_id={env_id}: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"env.env_id={env_id}: {first_line(error)}") from error
     if env.render_mode != "rgb_array":
         raise ConfigError(
             f'env.env_id={env_id} has render_mode={env.render_mode} and gives no pictures; it needs "rgb_array"'

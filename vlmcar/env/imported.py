@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from vlmcar.env.words import first_line
 from vlmcar.types import ConfigError
 
 
@@ -24,9 +25,9 @@ def imported_module(module: str, where: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except (ImportError, SyntaxError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"{where} cannot be imported ({reason}): {module} must be a module in this folder, or be installed"
+            f"{where} cannot be imported ({first_line(error)}): {module} must be a module in this folder, or be "
+            "installed"
         ) from error
 
 

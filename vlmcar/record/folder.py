@@ -42,6 +42,11 @@ class OtherConfig(VlmcarError):
     """The folder belongs to a run with other settings."""
 
 
+def how_far(done: float, of: int) -> str:
+    """A mean number of sub-tasks, as people are told it."""
+    return f"{done:.1f} of {of}"
+
+
 class RunFolder:
     """``<results>/runs/<env>/<method>/<vlm>/<algorithm>/seed_<n>/``.
 
@@ -262,7 +267,7 @@ class RunFolder:
             with (self.path / TRAIN).open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     known = row.get("subtasks_done") or known
-        return f"{float(known):.1f} of {of}" if known else ""
+        return how_far(float(known), of) if known else ""
 
     def first_step_with_success(self, rate: float, column: str) -> int | None:
         """Steps at the first evaluation with at least this rate in ``column``; ``None``: it never came."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vlmcar.record.console import Console
-from vlmcar.record.folder import ANSWERS, EVAL, LEDGER, TRAIN, RunFolder
+from vlmcar.record.folder import ANSWERS, EVAL, LEDGER, TRAIN, RunFolder, how_far
 
 
 class RunRecorder:
@@ -40,7 +41,8 @@ class RunRecorder:
 
     def train_row(self, row: Mapping[str, float]) -> None:
         self._row(TRAIN, "train", row)
-        self._subtasks = self.folder.subtasks_done(self.num_subtasks)
+        if self.num_subtasks and not math.isnan(done := row.get("subtasks_done", math.nan)):
+            self._subtasks = how_far(done, self.num_subtasks)
         self.keep_spent()
         for purpose, sources in self.spent().items():
             for source, usage in sources.items():

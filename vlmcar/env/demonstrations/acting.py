@@ -14,8 +14,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from vlmcar.env.demonstrations.words import first_line
 from vlmcar.env.imported import imported_module, source_digest
+from vlmcar.env.words import first_line
 from vlmcar.types import ConfigError, VlmcarError
 
 Policy: TypeAlias = Callable[[Any], Any]

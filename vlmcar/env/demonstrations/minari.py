@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from vlmcar.env.demonstrations.recording import Recording, actions_of, rewards_of
-from vlmcar.env.demonstrations.words import first_line
+from vlmcar.env.words import first_line
 from vlmcar.types import ConfigError, Frame, VlmcarError
 
 _SMALLEST = 32

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlmcar.env.demonstrations.recording import Recording, actions_of, refuse_size, rewards_of
-from vlmcar.env.demonstrations.words import first_line
+from vlmcar.env.words import first_line
 from vlmcar.types import ConfigError, Trajectory, VlmcarError
 
 _NAMES = ("frames", "actions", "rewards", "success", "seed")

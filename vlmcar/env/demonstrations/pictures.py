@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from vlmcar.env.demonstrations.order import files
 from vlmcar.env.demonstrations.recording import Recording
-from vlmcar.env.demonstrations.words import first_line
+from vlmcar.env.words import first_line
 from vlmcar.types import Frame, VlmcarError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
@@ -22,7 +22,7 @@ UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBom
 
 def recording(folder: Path) -> Recording:
     """The pictures directly in a folder, in order, as one episode."""
-    return Recording(str(folder), (_read(path) for path in files(folder, SUFFIXES)))
+    return Recording(str(folder), (read_picture(path) for path in files(folder, SUFFIXES)))
 
 
 def rgb(image: Image.Image, name: str) -> Frame:
@@ -39,7 +39,12 @@ def rgb(image: Image.Image, name: str) -> Frame:
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
-def _read(path: Path) -> Frame:
+def read_picture(path: Path) -> Frame:
+    """uint8 (height, width, 3) RGB of a file, as a viewer would show it.
+
+    Raises:
+        VlmcarError: it cannot be read, or has more than 8 bits per channel.
+    """
     try:
         with Image.open(path) as image:
             return rgb(ImageOps.exif_transpose(image), str(path))  # as a viewer would turn it

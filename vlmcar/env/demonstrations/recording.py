@@ -81,7 +81,7 @@ class _Reader:
                     f"{recording.name}: frame {count} has {_pixels(frame.shape)}, those before it "
                     f"{_pixels(self.shape)}; all frames of {self.source} must have one size"
                 )
-            kept = frame if self.size is None else _resized(frame, self.size)
+            kept = frame if self.size is None else resized(frame, self.size)
             self.bytes += kept.nbytes
             refuse_size(self.bytes, self.source)
             yield kept
@@ -92,7 +92,10 @@ class _Reader:
             )
 
 
-def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
+def resized(frame: Frame, size: tuple[int, int]) -> Frame:
+    """A frame of this height and width."""
+    if frame.shape[:2] == size:
+        return frame
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from vlmcar.env.demonstrations.pictures import UNREADABLE, rgb
 from vlmcar.env.demonstrations.recording import Recording
-from vlmcar.env.demonstrations.words import first_line
+from vlmcar.env.words import first_line
 from vlmcar.types import Frame, VlmcarError
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif")
